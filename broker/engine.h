@@ -1,0 +1,81 @@
+/* engine.h - every rule of the broker. No I/O, no clock, no randomness, no globals, no logging.
+ *
+ * Requests and session events go in with the time; out come replies and the next deadline. Each request that
+ * engine_submit() accepts gets exactly one reply: at once, or later, when an item, room or its deadline
+ * arrives. A request that has to wait is a request whose reply comes later; there is no second mechanism for
+ * waiting. Replies are drained by the caller, never pushed through a callback.
+ *
+ * A session is one client's conversation; it outlives connections. The caller knows a session by its pointer,
+ * which is valid from engine_hello() until engine_disconnect() or engine_bye() for that connection, and
+ * hands in a `peer` of its own (not NULL, never looked into) that comes back with each reply.
+ *
+ * Time is in milliseconds of any monotonic clock and never goes back (asserted). When the time jumps by more
+ * than a second beyond the deadline that was asked for, the broker itself was frozen, and the deadlines of
+ * sessions and leases move by as much. PROTOCOL.md says what the rules are; files named engine_*.c implement
+ * them. */
+#ifndef MQ_ENGINE_H
+#define MQ_ENGINE_H
+
+#include "proto.h"
+
+struct engine;
+struct session;
+
+/* All sizes in bytes, all times in ms; engine_options_default() fills in what 2-semantics promises. */
+struct engine_options {
+    uint64_t memory_limit;    /* items, waiting puts included; above it puts wait as if full */
+    uint64_t resume_grace_ms; /* without a connection for so long: waiters cancelled, leases go back */
+    uint64_t remember_ms;     /* numbers and unconfirmed answers are kept so long after that */
+    uint64_t hash_seed;       /* random, so that nobody can choose colliding names */
+    uint32_t body_max, frame_max, items_max, queues_max, sessions_max, remembered_max;
+    uint32_t waiting_max, unconfirmed_max, in_flight_max; /* per session */
+    bool auto_create;                                     /* opening a missing queue makes it */
+};
+
+void engine_options_default(struct engine_options *options);
+
+struct engine *engine_new(const struct engine_options *options, uint64_t now_ms); /* NULL: out of memory */
+void engine_free(struct engine *e);
+
+/* A connection says hello. MQ_OK: *ret_session is bound to `peer`; if it was bound to another peer, that one
+ * is returned in *ret_old_peer (else NULL): its frames are to be dropped from now on. *ret_welcome is filled
+ * in always, its status being the return value: OK, SESSION_LOST, EXISTS, UNSUPPORTED, INVALID, LIMIT,
+ * TEMPORARY (no memory). */
+enum mq_status engine_hello(struct engine *e, uint64_t now_ms, const struct hello *hello, void *peer,
+                            struct session **ret_session, void **ret_old_peer, struct welcome *ret_welcome);
+
+/* The session's connection is gone: it has resume_grace to come back. */
+void engine_disconnect(struct engine *e, uint64_t now_ms, struct session *session);
+
+/* The client ends its session: waiters are cancelled, leases go back, nothing is remembered. */
+void engine_bye(struct engine *e, uint64_t now_ms, struct session *session, struct ranges confirms);
+
+/* The client has received these answers (a request's own confirms are seen to by engine_submit). */
+void engine_confirm(struct engine *e, uint64_t now_ms, struct session *session, struct ranges confirms);
+
+/* A request, copied as far as needed. MQ_OK: it has been or will be replied to, or it is a repeat that needs
+ * no reply. Otherwise it has not happened and the connection is to be refused with this reason: MQ_INVALID (a
+ * gap in the numbers), MQ_LIMIT (too many unconfirmed answers), MQ_TEMPORARY (no memory; a repeat may
+ * succeed). */
+enum mq_status engine_submit(struct engine *e, uint64_t now_ms, struct session *session,
+                             const struct request *req, const char **ret_why);
+
+/* Fires what is due. */
+void engine_tick(struct engine *e, uint64_t now_ms);
+
+/* When engine_tick() should be called at the latest; UINT64_MAX: nothing to do. */
+uint64_t engine_deadline_ms(const struct engine *e);
+
+/* The next reply, in the order in which they were decided; false: drained. *ret_peer is the session's
+ * connection; everything in *ret_answer is valid until the next call of any engine function. */
+bool engine_next_reply(struct engine *e, void **ret_peer, struct answer *ret_answer);
+
+/* The public number, for logs. */
+uint64_t engine_session_number(const struct session *session);
+
+void engine_stat(const struct engine *e, struct broker_stat *ret_stat);
+
+/* Walks everything and asserts every invariant. For tests and the simulator. */
+void engine_check(const struct engine *e);
+
+#endif

@@ -1,0 +1,18 @@
+# One program per module, so that a crash costs one program. Labels: unit, sim, fuzz, e2e, cli.
+pkg_check_modules(CUNIT REQUIRED IMPORTED_TARGET cunit)
+
+# tests/unit_NAME.c becomes the test unit_NAME. It may use everything but sockets.
+file(GLOB UNIT_TESTS CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests tests/unit_*.c)
+foreach(file ${UNIT_TESTS})
+  get_filename_component(name ${file} NAME_WE)
+  add_executable(${name} tests/${file})
+  target_link_libraries(${name} PRIVATE broker_parts core codec proto PkgConfig::CUNIT)
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+endforeach()
+
+# Each room of the tests brings its own file.
+file(GLOB TEST_ROOMS CONFIGURE_DEPENDS tests/*/room.cmake)
+foreach(room ${TEST_ROOMS})
+  include(${room})
+endforeach()
