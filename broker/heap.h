@@ -46,7 +46,7 @@ struct heap_entry *heap_first(const struct heap *heap); /* NULL: empty */
 uint64_t heap_first_rank(const struct heap *heap);      /* UINT64_MAX: empty */
 uint64_t heap_rank(const struct heap *heap, const struct heap_entry *entry);
 
-/* Adds `by` to every rank (never beyond UINT64_MAX - 1), which keeps the order. */
+/* Adds `by` to every rank, never beyond UINT64_MAX - 1: ranks that meet there are ordered by their ties. */
 void heap_shift(struct heap *heap, uint64_t by);
 
 void heap_check(const struct heap *heap); /* asserts order and indices */
