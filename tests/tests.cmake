@@ -1,12 +1,16 @@
 # One program per module, so that a crash costs one program. Labels: unit, sim, fuzz, e2e, cli.
 pkg_check_modules(CUNIT REQUIRED IMPORTED_TARGET cunit)
 
+# The engine on a bench, in virtual time.
+mq_library(rig tests/rig.c tests/rig_replies.c)
+target_link_libraries(rig PUBLIC core PkgConfig::CUNIT)
+
 # tests/unit_NAME.c becomes the test unit_NAME. It may use everything but sockets.
 file(GLOB UNIT_TESTS CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests tests/unit_*.c)
 foreach(file ${UNIT_TESTS})
   get_filename_component(name ${file} NAME_WE)
   add_executable(${name} tests/${file})
-  target_link_libraries(${name} PRIVATE broker_parts core codec proto PkgConfig::CUNIT)
+  target_link_libraries(${name} PRIVATE rig broker_parts core codec proto PkgConfig::CUNIT)
   file(STRINGS ${CMAKE_SOURCE_DIR}/tests/${file} wraps_malloc REGEX "failing_malloc.h")
   if(wraps_malloc)
     target_link_options(${name} PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
