@@ -65,6 +65,9 @@ enum {
 
 #define MQ_FOREVER_MS (-1) /* the only negative time-out */
 
+/* In a decoded open or set: it gave a setting that this version does not know, and must be refused. */
+#define MQ_SETTING_UNKNOWN (1u << 31)
+
 /* Some bytes that somebody else owns. A text is UTF-8. data may be NULL when size is 0. */
 struct bytes {
     const void *data;
@@ -83,7 +86,7 @@ struct ranges {
 
 /* A queue's settings; `given` says which of them this struct speaks of. */
 struct settings {
-    uint32_t given;    /* enum mq_setting, or-ed */
+    uint32_t given;    /* enum mq_setting, or-ed; maybe MQ_SETTING_UNKNOWN */
     enum mq_kind kind; /* how waiting items are ordered; fixed for the queue's life */
     int64_t maxsize;   /* bound on waiting items; 0 or less: none */
     int64_t lease_ms;  /* how long a lease lasts; 0: as long as the session */
