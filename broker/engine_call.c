@@ -1,0 +1,232 @@
+/* engine_call.c - calls: one request and its answer, from its acceptance until the client confirms.
+ *
+ * A call waits in one line of one queue, or is answered. It is in its session's list and in the table of
+ * numbers all its life, which is what makes a repeat answerable. */
+#include "engine_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t hash_number(const struct session *s, uint64_t number)
+{
+    return table_hash_number(s->number * 0x9E3779B97F4A7C15u + number);
+}
+
+struct call *call_new(struct engine *e, struct session *s, const struct request *req)
+{
+    struct call *call = calloc(1, sizeof *call);
+    if (!call)
+        return NULL;
+    call->session = s;
+    call->number = req->number;
+    call->verb = req->verb;
+    call->waits = true;
+    call->ids = call->only_ids;
+    call->id_capacity = 1;
+    heap_entry_init(&call->deadline);
+    list_init(&call->unstored);
+    list_init(&call->spare);
+    list_init(&call->leases);
+    table_add(&e->calls, &call->by_number, hash_number(s, call->number));
+    list_append(&s->calls, &call->of_session);
+    s->waiting++;
+    e->waiting++;
+    return call;
+}
+
+struct call *call_find(const struct engine *e, const struct session *s, uint64_t number)
+{
+    uint64_t hash = hash_number(s, number);
+    for (struct table_node *n = table_first(&e->calls, hash); n; n = table_next(n, hash)) {
+        struct call *call = CONTAINER_OF(n, struct call, by_number);
+        if (call->session == s && call->number == number)
+            return call;
+    }
+    return NULL;
+}
+
+struct call *call_first(const struct list *line)
+{
+    struct list_node *node = list_first(line);
+    return node ? CONTAINER_OF(node, struct call, of_queue) : NULL;
+}
+
+/* The line in which a call of this verb waits, and the count that goes with it. */
+struct list *call_line(const struct call *call, uint64_t **ret_count)
+{
+    struct queue *q = call->queue;
+    switch (call->verb) {
+    case MQ_VERB_PUT:
+        *ret_count = &q->putter_count;
+        return &q->putters;
+    case MQ_VERB_GET:
+        *ret_count = &q->getter_count;
+        return &q->getters;
+    default:
+        assert(call->verb == MQ_VERB_JOIN);
+        *ret_count = &q->joiner_count;
+        return &q->joiners;
+    }
+}
+
+/* Puts the call into its line, with its deadline if it has one. The caller has validated the time-out and
+ * serves the queue next. MQ_OK; MQ_NO_MEMORY; MQ_LIMIT: the session has too many waiting already. */
+enum mq_status call_enter(struct engine *e, struct call *call, struct queue *q, int64_t timeout_ms)
+{
+    assert(call->waits && !call->queue);
+    if (timeout_ms != 0 && call->session->waiting > e->options.waiting_max)
+        return MQ_LIMIT;
+    if (timeout_ms > 0) {
+        if (!heap_own(&e->waits, 1))
+            return MQ_NO_MEMORY;
+        call->owns_deadline = true;
+        uint64_t wait_ms = (uint64_t)timeout_ms;
+        uint64_t due_ms = wait_ms < UINT64_MAX - 1 - e->now_ms ? e->now_ms + wait_ms : UINT64_MAX - 1;
+        heap_add(&e->waits, &call->deadline, due_ms);
+    }
+    call->queue = q;
+    uint64_t *count;
+    list_append(call_line(call, &count), &call->of_queue);
+    ++*count;
+    return MQ_OK;
+}
+
+static void leave_line(struct engine *e, struct call *call)
+{
+    if (call->owns_deadline) {
+        heap_remove(&e->waits, &call->deadline);
+        heap_disown(&e->waits, 1);
+        call->owns_deadline = false;
+    }
+    if (!call->queue)
+        return;
+    uint64_t *count;
+    call_line(call, &count);
+    list_remove(&call->of_queue);
+    --*count;
+    call->queue = NULL;
+}
+
+static void free_spares(struct engine *e, struct call *call)
+{
+    struct list_node *node;
+    while ((node = list_first(&call->spare)))
+        lease_free_spare(e, CONTAINER_OF(node, struct lease, of_call));
+}
+
+/* From waiting to answered: whatever it had reserved for the wait is given back. */
+static void stop_waiting(struct engine *e, struct call *call)
+{
+    assert(call->waits);
+    if (call->verb == MQ_VERB_PUT)
+        put_drop_unstored(e, call);
+    leave_line(e, call);
+    free_spares(e, call);
+    call->waits = false;
+    call->session->waiting--;
+    e->waiting--;
+}
+
+void call_send(struct engine *e, struct call *call)
+{
+    assert(!call->waits);
+    if (call->session->peer && !list_has(&call->of_outbox))
+        list_append(&e->outbox, &call->of_outbox);
+}
+
+void call_answer(struct engine *e, struct call *call, enum mq_status status, const char *text)
+{
+    stop_waiting(e, call);
+    call->status = status;
+    call->text = text;
+    call->session->unconfirmed++;
+    call->session->unconfirmed_size += call->reply_size;
+    call_send(e, call);
+}
+
+void call_answer_all(struct engine *e, struct list *line, enum mq_status status)
+{
+    struct call *call;
+    while ((call = call_first(line)))
+        call_answer(e, call, status, NULL);
+}
+
+void call_expire(struct engine *e, struct call *call)
+{
+    const char *text = NULL;
+    enum mq_status status = MQ_TIMED_OUT;
+    if (call->verb == MQ_VERB_GET)
+        status = MQ_EMPTY;
+    else if (call->verb == MQ_VERB_PUT)
+        status = put_refusal(call->queue, &text);
+    call_answer(e, call, status, text);
+}
+
+void call_free(struct engine *e, struct call *call)
+{
+    struct session *s = call->session;
+    if (call->waits) {
+        stop_waiting(e, call);
+    } else {
+        s->unconfirmed--;
+        s->unconfirmed_size -= call->reply_size;
+    }
+    struct list_node *node;
+    while ((node = list_first(&call->leases))) {
+        struct lease *lease = CONTAINER_OF(node, struct lease, of_call);
+        list_remove(node);
+        lease->call = NULL;
+    }
+    if (list_has(&call->of_outbox))
+        list_remove(&call->of_outbox);
+    list_remove(&call->of_session);
+    table_remove(&e->calls, &call->by_number);
+    if (call->ids != call->only_ids)
+        free(call->ids);
+    free(call->refusals);
+    free(call->rows);
+    free(call);
+}
+
+/* The client has the answer: items it asked for as auto-done are done now, not before. */
+static void confirm_one(struct engine *e, struct call *call)
+{
+    struct list_node *node;
+    while (call->auto_done && (node = list_first(&call->leases)))
+        lease_done(e, CONTAINER_OF(node, struct lease, of_call));
+    call_free(e, call);
+}
+
+/* Few numbers are looked up; for many it is shorter to walk the session's calls, which ascend. */
+static void confirm_range(struct engine *e, struct session *s, struct range range)
+{
+    uint64_t live = s->waiting + s->unconfirmed;
+    if (range.first > range.last || live == 0)
+        return;
+    if (range.last - range.first < live) {
+        for (uint64_t n = range.last - range.first + 1, number = range.first; n > 0; n--, number++) {
+            struct call *call = call_find(e, s, number);
+            if (call && !call->waits)
+                confirm_one(e, call);
+        }
+        return;
+    }
+    struct list_node *node = list_first(&s->calls);
+    while (node) {
+        struct call *call = CONTAINER_OF(node, struct call, of_session);
+        node = list_next(&s->calls, node);
+        if (call->number > range.last)
+            return;
+        if (call->number >= range.first && !call->waits)
+            confirm_one(e, call);
+    }
+}
+
+void call_confirm(struct engine *e, struct session *s, struct ranges confirms)
+{
+    bool had_credit = get_has_credit(e, s);
+    for (size_t i = 0; i < confirms.count; i++)
+        confirm_range(e, s, confirms.list[i]);
+    if (!had_credit && get_has_credit(e, s))
+        get_credit_grown(e, s);
+}

@@ -1,0 +1,220 @@
+/* engine_check.c - every invariant of the engine, walked and asserted: each thing is in exactly one place,
+ * each counter equals its list, and nobody waits whose condition holds. For tests and the simulator. */
+#include "engine_state.h"
+
+/* What is found by walking, to be compared with what is counted. */
+struct census {
+    uint64_t ready, leased, waiting, connected, calls, leases, ended;
+    uint64_t stored_size, unstored_size;
+    size_t waits_owned, lives_owned;
+};
+
+static void check_put(const struct call *call, struct census *census)
+{
+    size_t size = 0;
+    for (struct list_node *n = list_first(&call->unstored); n; n = list_next(&call->unstored, n)) {
+        const struct item *item = CONTAINER_OF(n, struct item, node);
+        assert(item->id == 0);
+        assert(!heap_has(&item->place));
+        size += item->body_size;
+        census->unstored_size += item_cost_of(item);
+    }
+    assert(size == call->unstored_size);
+    uint64_t stored = 0;
+    for (size_t i = 0; i < call->id_count; i++)
+        stored += call->ids[i].last - call->ids[i].first + 1;
+    assert(stored == (call->verb == MQ_VERB_PUT ? call->count : 0));
+}
+
+static void check_call(const struct call *call, const struct session *s, struct census *census)
+{
+    assert(call->session == s);
+    assert(call->number > 0 && call->number < s->next_number);
+    assert(call->waits == (call->queue != NULL));
+    assert(call->waits == list_has(&call->of_queue));
+    assert(call->owns_deadline == heap_has(&call->deadline));
+    assert(call->waits || !call->owns_deadline);
+    assert(call->waits || list_is_empty(&call->spare));
+    assert(call->waits || list_is_empty(&call->unstored));
+    assert(!call->waits || list_is_empty(&call->leases));
+    assert(!list_has(&call->of_outbox) || (!call->waits && s->peer));
+    for (struct list_node *n = list_first(&call->leases); n; n = list_next(&call->leases, n))
+        assert(CONTAINER_OF(n, struct lease, of_call)->call == call);
+    for (struct list_node *n = list_first(&call->spare); n; n = list_next(&call->spare, n)) {
+        assert(!CONTAINER_OF(n, struct lease, of_call)->item);
+        census->lives_owned++;
+    }
+    check_put(call, census);
+    census->calls++;
+    census->waiting += call->waits;
+    census->waits_owned += call->owns_deadline;
+}
+
+static void check_calls(const struct engine *e, const struct session *s, struct census *census)
+{
+    uint64_t waiting = 0, unconfirmed = 0, last = 0;
+    size_t unstored = 0, unconfirmed_size = 0;
+    for (struct list_node *n = list_first(&s->calls); n; n = list_next(&s->calls, n)) {
+        const struct call *call = CONTAINER_OF(n, struct call, of_session);
+        assert(call->number > last);
+        assert(call_find(e, s, call->number) == call);
+        last = call->number;
+        check_call(call, s, census);
+        waiting += call->waits;
+        unconfirmed += !call->waits;
+        unstored += call->unstored_size;
+        unconfirmed_size += call->waits ? 0 : call->reply_size;
+    }
+    assert(waiting == s->waiting && unconfirmed == s->unconfirmed);
+    assert(unstored == s->unstored_size && unconfirmed_size == s->unconfirmed_size);
+    assert(!s->ended || waiting == 0);
+}
+
+static void check_leases(const struct session *s, struct census *census)
+{
+    uint64_t held = 0, lost = 0;
+    for (struct list_node *n = list_first(&s->leases); n; n = list_next(&s->leases, n)) {
+        const struct lease *lease = CONTAINER_OF(n, struct lease, of_session);
+        assert(lease->item && lease->item->id == lease->id && lease->session == s);
+        assert(!list_has(&lease->item->node) && !heap_has(&lease->item->place));
+        assert(lease->item->deliveries > 0);
+        assert(list_has(&lease->of_queue) && (lease->call != NULL) == list_has(&lease->of_call));
+        held++;
+    }
+    for (struct list_node *n = list_first(&s->lost); n; n = list_next(&s->lost, n)) {
+        const struct lease *lease = CONTAINER_OF(n, struct lease, of_session);
+        assert(!lease->item && !lease->queue && !lease->call);
+        assert(!heap_has(&lease->timer.entry));
+        lost++;
+    }
+    assert(held == s->leased && lost == s->lost_count && lost <= LOST_LEASES_MAX);
+    assert(!s->ended || held == 0);
+    census->leases += held + lost;
+    census->lives_owned += held + lost + 1;
+}
+
+static void check_sessions(const struct engine *e, struct census *census)
+{
+    for (struct table_node *n = table_walk(&e->sessions, NULL); n; n = table_walk(&e->sessions, n)) {
+        const struct session *s = CONTAINER_OF(n, struct session, by_id);
+        check_calls(e, s, census);
+        check_leases(s, census);
+        assert(heap_has(&s->timer.entry) == (s->peer == NULL));
+        assert(s->ended == list_has(&s->of_ended));
+        assert(!s->ended || !s->peer);
+        census->connected += s->peer != NULL;
+        census->ended += s->ended;
+    }
+}
+
+static uint64_t check_line(const struct list *line, enum mq_verb verb, const struct queue *q)
+{
+    uint64_t count = 0;
+    for (struct list_node *n = list_first(line); n; n = list_next(line, n), count++) {
+        const struct call *call = CONTAINER_OF(n, struct call, of_queue);
+        assert(call->waits && call->verb == verb && call->queue == q);
+    }
+    return count;
+}
+
+/* Nobody waits whose condition holds. */
+static void check_waiters(const struct engine *e, const struct queue *q)
+{
+    assert(check_line(&q->getters, MQ_VERB_GET, q) == q->getter_count);
+    assert(check_line(&q->putters, MQ_VERB_PUT, q) == q->putter_count);
+    assert(check_line(&q->joiners, MQ_VERB_JOIN, q) == q->joiner_count);
+    for (struct list_node *n = list_first(&q->getters); n; n = list_next(&q->getters, n))
+        assert(q->order.count == 0 || !get_has_credit(e, CONTAINER_OF(n, struct call, of_queue)->session));
+    assert(q->putter_count == 0 || queue_room(q) == 0 || list_has(&q->starved));
+    assert(q->joiner_count == 0 || queue_unfinished(q) > 0);
+    assert(!q->is_shut_down || q->putter_count == 0);
+    assert(!q->is_shut_down || q->order.count > 0 || q->getter_count == 0);
+    assert(!q->is_immediate || q->order.count == 0);
+    assert(!list_has(&q->starved) || q->putter_count > 0);
+}
+
+static void count_waiting_item(const struct item *item, uint64_t *bytes, struct census *census)
+{
+    assert(item->id > 0);
+    *bytes += item->body_size;
+    census->stored_size += item_cost_of(item);
+}
+
+/* All room in the heap is owned by somebody: items waiting in it, leases, spares, and (priority) unstored
+ * items. */
+static void check_room(const struct queue *q)
+{
+    size_t owned = q->leased + q->order.places.count;
+    bool priority = q->settings.kind == MQ_KIND_PRIORITY;
+    for (struct list_node *n = list_first(&q->getters); n && !priority; n = list_next(&q->getters, n)) {
+        const struct call *call = CONTAINER_OF(n, struct call, of_queue);
+        for (struct list_node *m = list_first(&call->spare); m; m = list_next(&call->spare, m))
+            owned++;
+    }
+    for (struct list_node *n = list_first(&q->putters); n && priority; n = list_next(&q->putters, n)) {
+        const struct call *call = CONTAINER_OF(n, struct call, of_queue);
+        for (struct list_node *m = list_first(&call->unstored); m; m = list_next(&call->unstored, m))
+            owned++;
+    }
+    assert(owned == q->order.places.owned);
+}
+
+static void check_queue(const struct engine *e, const struct queue *q, struct census *census)
+{
+    uint64_t leased = 0, bytes = 0;
+    queue_check(q);
+    assert(!list_has(&q->marked));
+    for (struct list_node *n = list_first(&q->order.fresh); n; n = list_next(&q->order.fresh, n))
+        count_waiting_item(CONTAINER_OF(n, struct item, node), &bytes, census);
+    for (size_t i = 0; i < q->order.places.count; i++)
+        count_waiting_item(CONTAINER_OF(q->order.places.nodes[i].entry, struct item, place), &bytes, census);
+    for (struct list_node *n = list_first(&q->leases); n; n = list_next(&q->leases, n), leased++) {
+        const struct lease *lease = CONTAINER_OF(n, struct lease, of_queue);
+        assert(lease->queue == q);
+        count_waiting_item(lease->item, &bytes, census);
+    }
+    assert(leased == q->leased && bytes == q->bytes);
+    assert(q->totals.puts == q->totals.done + q->totals.discarded + queue_unfinished(q));
+    assert(q->totals.gets == q->totals.done + q->totals.returned + q->leased || q->totals.discarded > 0);
+    check_waiters(e, q);
+    check_room(q);
+    census->ready += q->order.count;
+    census->leased += leased;
+}
+
+static void check_queues(const struct engine *e, struct census *census)
+{
+    for (size_t i = 0; i < e->queues.count; i++) {
+        assert(queue_find(e, queue_name(e->queue_list[i])) == e->queue_list[i]);
+        assert(queue_list_after(e, queue_name(e->queue_list[i])) == i + 1);
+        check_queue(e, e->queue_list[i], census);
+    }
+}
+
+/* Who is first in line for memory does not fit. */
+static void check_starved(const struct engine *e)
+{
+    const struct list_node *node = list_first(&e->starved);
+    if (!node)
+        return;
+    const struct call *call = call_first(&CONTAINER_OF(node, struct queue, starved)->putters);
+    const struct item *item = CONTAINER_OF(list_first(&call->unstored), struct item, node);
+    assert(e->stored_size > 0);
+    assert(e->stored_size + item_cost_of(item) > e->options.memory_limit);
+}
+
+void engine_check(const struct engine *e)
+{
+    struct census census = {0};
+    check_sessions(e, &census);
+    check_queues(e, &census);
+    check_starved(e);
+    heap_check(&e->waits);
+    heap_check(&e->lives);
+    assert(list_is_empty(&e->marked) && !e->memory_freed && !e->feeding);
+    assert(census.ready == e->ready && census.leased == e->leased && census.waiting == e->waiting);
+    assert(census.connected == e->connected && census.ended == e->ended_count);
+    assert(census.calls == e->calls.count && census.leases == e->leases.count);
+    assert(census.stored_size == e->stored_size && census.unstored_size == e->unstored_size);
+    assert(census.waits_owned == e->waits.owned && census.lives_owned == e->lives.owned);
+}

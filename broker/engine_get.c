@@ -1,0 +1,133 @@
+/* engine_get.c - get: hands items out as leases, oldest waiting getter first.
+ *
+ * A getter whose session has too many bytes unconfirmed keeps its place but is passed over until
+ * confirmations come: that bounds what one client that does not read can pile up in the broker. */
+#include "engine_state.h"
+
+enum {
+    ANSWER_MARGIN = 1024, /* bytes of a frame that are not items */
+    ITEM_MARGIN = 32      /* bytes that an item adds to a frame beside key and body */
+};
+
+bool get_has_credit(const struct engine *e, const struct session *s)
+{
+    return s->unconfirmed_size < e->options.in_flight_max;
+}
+
+void get_credit_grown(struct engine *e, struct session *s)
+{
+    for (struct list_node *n = list_first(&s->calls); n; n = list_next(&s->calls, n)) {
+        struct call *call = CONTAINER_OF(n, struct call, of_session);
+        if (call->waits && call->verb == MQ_VERB_GET && call->queue)
+            engine_mark(e, call->queue);
+    }
+}
+
+/* Reserves up to `want` leases; false: not even one. */
+static bool reserve_leases(struct engine *e, struct call *call, struct queue *q, uint64_t want)
+{
+    for (uint64_t i = 0; i < want; i++) {
+        struct lease *lease = lease_new(e, call->session, q);
+        if (!lease)
+            return i > 0;
+        list_append(&call->spare, &lease->of_call);
+    }
+    return true;
+}
+
+/* A reserved lease, or a new one if there is memory. */
+static struct lease *next_lease(struct engine *e, struct call *call)
+{
+    struct list_node *node = list_first(&call->spare);
+    if (!node)
+        return lease_new(e, call->session, call->queue);
+    list_remove(node);
+    return CONTAINER_OF(node, struct lease, of_call);
+}
+
+/* How many bytes of items this answer may carry; the first item goes in any case. */
+static size_t answer_room(const struct engine *e, const struct session *s)
+{
+    size_t frame = e->options.frame_max - ANSWER_MARGIN;
+    size_t credit = e->options.in_flight_max - s->unconfirmed_size;
+    return frame < credit ? frame : credit;
+}
+
+/* Hands out what is there, up to what was asked for and what fits the frame. */
+static void grant(struct engine *e, struct call *call, struct queue *q)
+{
+    size_t room = answer_room(e, call->session);
+    uint32_t count = 0;
+    call->lease_ms = q->settings.lease_ms;
+    while (count < call->max) {
+        const struct item *first = order_first(&q->order);
+        if (!first)
+            break;
+        size_t size = (size_t)first->body_size + first->key_size + ITEM_MARGIN;
+        if (count > 0 && call->reply_size + size > room)
+            break;
+        struct lease *lease = next_lease(e, call);
+        if (!lease)
+            break;
+        lease_hold(e, lease, call, order_take(&q->order));
+        call->reply_size += size;
+        count++;
+    }
+    assert(count > 0);
+    call_answer(e, call, MQ_OK, NULL);
+}
+
+bool get_serve(struct engine *e, struct queue *q)
+{
+    bool moved = false;
+    struct list_node *node = list_first(&q->getters);
+    while (node && q->order.count > 0) {
+        struct call *call = CONTAINER_OF(node, struct call, of_queue);
+        node = list_next(&q->getters, node);
+        if (!get_has_credit(e, call->session))
+            continue;
+        grant(e, call, q);
+        moved = true;
+    }
+    return moved;
+}
+
+/* What a get that has to be decided without waiting is told; MQ_OK: let it enter. */
+static enum mq_status check_now(const struct engine *e, const struct call *call, const struct queue *q,
+                                const struct request *req, const char **ret_text)
+{
+    if (q->is_shut_down && q->order.count == 0)
+        return MQ_SHUT_DOWN;
+    if (req->timeout_ms != 0)
+        return MQ_OK;
+    if (q->order.count == 0)
+        return MQ_EMPTY;
+    if (get_has_credit(e, call->session))
+        return MQ_OK;
+    *ret_text = "bytes in flight";
+    return MQ_LIMIT;
+}
+
+void get_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    const char *text = NULL;
+    struct queue *q = queue_find(e, req->queue);
+    if (!q) {
+        call_answer(e, call, MQ_NO_QUEUE, NULL);
+        return;
+    }
+    call->max = req->max;
+    call->auto_done = req->auto_done;
+    enum mq_status status = check_now(e, call, q, req, &text);
+    uint64_t ready = q->order.count ? q->order.count : 1;
+    if (status == MQ_OK && !reserve_leases(e, call, q, ready < req->max ? ready : req->max))
+        status = MQ_NO_MEMORY;
+    if (status == MQ_OK)
+        status = call_enter(e, call, q, req->timeout_ms);
+    if (status != MQ_OK) {
+        call_answer(e, call, status, text);
+        return;
+    }
+    engine_serve(e, q);
+    assert(!call->waits || req->timeout_ms != 0);
+}

@@ -1,0 +1,227 @@
+/* engine_lease.c - leases: one item in the hands of one session, and the ways in which that ends.
+ *
+ * A lease is spare (reserved by a get, without an item), held, or lost. A lost one only remembers that this
+ * session held this item until the item went back, so that a late task_done is told LEASE_LOST and not
+ * TOO_MANY_DONE. */
+#include "engine_state.h"
+
+#include <stdlib.h>
+
+struct lease *lease_new(struct engine *e, struct session *s, struct queue *q)
+{
+    struct lease *lease = calloc(1, sizeof *lease);
+    if (!lease)
+        return NULL;
+    if (!heap_own(&e->lives, 1)) {
+        free(lease);
+        return NULL;
+    }
+    if (!order_reserve_take(&q->order, 1)) {
+        heap_disown(&e->lives, 1);
+        free(lease);
+        return NULL;
+    }
+    heap_entry_init(&lease->timer.entry);
+    lease->timer.kind = TIMER_LEASE;
+    lease->session = s;
+    lease->queue = q;
+    return lease;
+}
+
+static void free_lease(struct engine *e, struct lease *lease)
+{
+    heap_disown(&e->lives, 1);
+    free(lease);
+}
+
+void lease_free_spare(struct engine *e, struct lease *lease)
+{
+    assert(!lease->item);
+    list_remove(&lease->of_call);
+    order_unreserve_take(&lease->queue->order, 1);
+    free_lease(e, lease);
+}
+
+/* The deadline of a lease of so many ms; 0: none. */
+static void set_deadline(struct engine *e, struct lease *lease, int64_t lease_ms)
+{
+    if (heap_has(&lease->timer.entry))
+        heap_remove(&e->lives, &lease->timer.entry);
+    if (lease_ms <= 0)
+        return;
+    uint64_t most = UINT64_MAX - 1 - e->now_ms;
+    heap_add(&e->lives, &lease->timer.entry,
+             e->now_ms + ((uint64_t)lease_ms < most ? (uint64_t)lease_ms : most));
+}
+
+/* The item was just taken from its queue's order. */
+void lease_hold(struct engine *e, struct lease *lease, struct call *call, struct item *item)
+{
+    struct queue *q = lease->queue;
+    struct session *s = lease->session;
+    lease->item = item;
+    lease->id = item->id;
+    lease->call = call;
+    table_add(&e->leases, &lease->by_item, table_hash_number(item->id));
+    list_append(&s->leases, &lease->of_session);
+    list_append(&q->leases, &lease->of_queue);
+    list_append(&call->leases, &lease->of_call);
+    set_deadline(e, lease, call->lease_ms);
+    s->leased++;
+    q->leased++;
+    e->leased++;
+    e->ready--;
+    if (item->deliveries++ > 0) {
+        q->totals.redelivered++;
+        e->totals.redelivered++;
+    }
+    q->totals.gets++;
+    e->totals.gets++;
+}
+
+/* Takes the item out of the lease, which is then in no list but the table. */
+static struct item *let_go(struct engine *e, struct lease *lease)
+{
+    struct item *item = lease->item;
+    assert(item);
+    lease->item = NULL;
+    set_deadline(e, lease, 0);
+    list_remove(&lease->of_session);
+    list_remove(&lease->of_queue);
+    if (lease->call)
+        list_remove(&lease->of_call);
+    lease->call = NULL;
+    lease->session->leased--;
+    lease->queue->leased--;
+    e->leased--;
+    engine_mark(e, lease->queue);
+    return item;
+}
+
+static void end_lease(struct engine *e, struct lease *lease)
+{
+    table_remove(&e->leases, &lease->by_item);
+    free_lease(e, lease);
+}
+
+void lease_forget(struct engine *e, struct lease *lease)
+{
+    assert(!lease->item);
+    list_remove(&lease->of_session);
+    lease->session->lost_count--;
+    end_lease(e, lease);
+}
+
+static void keep_as_lost(struct engine *e, struct lease *lease)
+{
+    struct session *s = lease->session;
+    lease->queue = NULL;
+    list_append(&s->lost, &lease->of_session);
+    if (++s->lost_count > LOST_LEASES_MAX)
+        lease_forget(e, CONTAINER_OF(list_first(&s->lost), struct lease, of_session));
+}
+
+void lease_done(struct engine *e, struct lease *lease)
+{
+    struct queue *q = lease->queue;
+    struct item *item = let_go(e, lease);
+    order_forget(&q->order);
+    q->bytes -= item->body_size;
+    q->totals.done++;
+    e->totals.done++;
+    e->stored_size -= item_cost_of(item);
+    e->memory_freed = true;
+    item_free(item);
+    end_lease(e, lease);
+}
+
+/* The item goes back to its old place; if the queue was shut down immediately, it is discarded instead. */
+void lease_return(struct engine *e, struct lease *lease, bool untouched, bool remember)
+{
+    struct queue *q = lease->queue;
+    struct item *item = let_go(e, lease);
+    if (untouched)
+        item->deliveries--;
+    q->totals.returned++;
+    e->totals.returned++;
+    order_return(&q->order, item);
+    e->ready++;
+    if (q->is_immediate)
+        queue_discard_ready(e, q);
+    if (remember)
+        keep_as_lost(e, lease);
+    else
+        end_lease(e, lease);
+}
+
+/* Its queue is being removed, and the item with it. */
+void lease_revoke(struct engine *e, struct lease *lease)
+{
+    struct queue *q = lease->queue;
+    struct item *item = let_go(e, lease);
+    order_forget(&q->order);
+    item_discard(e, q, item);
+    keep_as_lost(e, lease);
+}
+
+/* What this session has of the item: the lease it holds, else the one it lost, else NULL. */
+static struct lease *find(const struct engine *e, const struct session *s, uint64_t id)
+{
+    uint64_t hash = table_hash_number(id);
+    struct lease *lost = NULL;
+    for (struct table_node *n = table_first(&e->leases, hash); n; n = table_next(n, hash)) {
+        struct lease *lease = CONTAINER_OF(n, struct lease, by_item);
+        if (lease->session != s || lease->id != id)
+            continue;
+        if (lease->item)
+            return lease;
+        lost = lease;
+    }
+    return lost;
+}
+
+static void apply(struct engine *e, struct lease *lease, const struct request *req)
+{
+    if (req->verb == MQ_VERB_TASK_DONE)
+        lease_done(e, lease);
+    else if (req->verb == MQ_VERB_RELEASE)
+        lease_return(e, lease, req->untouched, false);
+    else
+        set_deadline(e, lease, req->lease_ms);
+}
+
+/* Can none of these ids be refused? True only if that is certain: all held, none named twice. */
+static bool all_held(const struct engine *e, const struct session *s, const struct request *req)
+{
+    for (size_t i = 0; i < req->id_count; i++) {
+        const struct lease *lease = find(e, s, req->ids[i]);
+        if (!lease || !lease->item || (i > 0 && req->ids[i] <= req->ids[i - 1]))
+            return false;
+    }
+    return true;
+}
+
+/* task_done, release, extend: each id is judged alone. */
+void lease_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    struct session *s = call->session;
+    if (!all_held(e, s, req)) {
+        call->refusals = malloc(req->id_count * sizeof *call->refusals);
+        if (!call->refusals) {
+            call_answer(e, call, MQ_NO_MEMORY, NULL);
+            return;
+        }
+    }
+    for (size_t i = 0; i < req->id_count; i++) {
+        struct lease *lease = find(e, s, req->ids[i]);
+        if (lease && lease->item) {
+            apply(e, lease, req);
+            continue;
+        }
+        enum mq_status why = lease ? MQ_LEASE_LOST : MQ_TOO_MANY_DONE;
+        call->refusals[call->refusal_count++] = (struct refusal){req->ids[i], why};
+        if (lease && req->verb != MQ_VERB_EXTEND)
+            lease_forget(e, lease);
+    }
+    call_answer(e, call, call->refusal_count ? call->refusals[0].status : MQ_OK, NULL);
+}

@@ -1,0 +1,247 @@
+/* engine_look.c - inspection: peek, stat, list, sessions, ping. Nothing here changes anything.
+ *
+ * An answer is a copy made when the request is started, rows and texts in one block that the call owns; what
+ * it tells stays true to that moment, however late it is sent. */
+#include "engine_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One block for `count` rows of `row_size` and `text_size` bytes behind them. */
+static bool take_rows(struct call *call, size_t count, size_t row_size, size_t text_size, char **ret_text)
+{
+    call->rows = calloc(1, count * row_size + text_size + 1);
+    call->row_count = call->rows ? count : 0;
+    *ret_text = (char *)call->rows + count * row_size;
+    return call->rows != NULL;
+}
+
+/* Copies the bytes to where the texts grow, and points there. */
+static void keep_text(struct bytes *text, char **next)
+{
+    if (text->size)
+        memcpy(*next, text->data, text->size);
+    text->data = *next;
+    *next += text->size;
+}
+
+static uint32_t at_most_rows(uint32_t max)
+{
+    return max < MQ_ROWS_MAX ? max : MQ_ROWS_MAX;
+}
+
+/* Cuts the list where the frame would be full; says how many bytes of text that takes. */
+static size_t fit_frame(const struct engine *e, const struct item **items, size_t *count)
+{
+    size_t size = 0, text_size = 0, room = e->options.frame_max / 2;
+    for (size_t i = 0; i < *count; i++) {
+        size_t text = (size_t)items[i]->body_size + items[i]->key_size;
+        if (i > 0 && size + text > room) {
+            *count = i;
+            break;
+        }
+        size += text + sizeof(struct item_view);
+        text_size += text;
+    }
+    return text_size;
+}
+
+static enum mq_status peek(struct engine *e, struct call *call, const struct queue *q,
+                           const struct request *req)
+{
+    size_t count, max = at_most_rows(req->max);
+    const struct item **items = malloc((max + 1) * sizeof *items);
+    enum mq_status status = MQ_NO_MEMORY;
+    char *text;
+    if (!items || !order_peek(&q->order, req->last, max, items, &count))
+        goto cleanup;
+    size_t text_size = fit_frame(e, items, &count);
+    if (!take_rows(call, count, sizeof(struct item_view), text_size, &text))
+        goto cleanup;
+    struct item_view *views = call->rows;
+    for (size_t i = 0; i < count; i++) {
+        views[i] =
+            (struct item_view){items[i]->id, items[i]->deliveries, item_body(items[i]), item_key(items[i])};
+        keep_text(&views[i].body, &text);
+        keep_text(&views[i].key, &text);
+    }
+    status = MQ_OK;
+cleanup:
+    free(items);
+    return status;
+}
+
+void peek_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    const struct queue *q = queue_find(e, req->queue);
+    call_answer(e, call, q ? peek(e, call, q, req) : MQ_NO_QUEUE, NULL);
+}
+
+static enum mq_status describe_queues(const struct engine *e, struct call *call, struct queue *const *queues,
+                                      size_t count)
+{
+    size_t text_size = 0;
+    char *text;
+    for (size_t i = 0; i < count; i++)
+        text_size += queues[i]->name_size;
+    if (!take_rows(call, count, sizeof(struct queue_stat), text_size, &text))
+        return MQ_NO_MEMORY;
+    struct queue_stat *rows = call->rows;
+    for (size_t i = 0; i < count; i++) {
+        queue_describe(queues[i], e->now_ms, &rows[i]);
+        keep_text(&rows[i].name, &text);
+    }
+    return MQ_OK;
+}
+
+static enum mq_status describe_broker(const struct engine *e, struct call *call)
+{
+    char *text;
+    if (!take_rows(call, 1, sizeof(struct broker_stat), 0, &text))
+        return MQ_NO_MEMORY;
+    call->of_broker = true;
+    engine_stat(e, call->rows);
+    return MQ_OK;
+}
+
+void stat_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    if (req->queue.size == 0) {
+        call_answer(e, call, describe_broker(e, call), NULL);
+        return;
+    }
+    struct queue *q = queue_find(e, req->queue);
+    call_answer(e, call, q ? describe_queues(e, call, &q, 1) : MQ_NO_QUEUE, NULL);
+}
+
+void list_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    size_t first = queue_list_after(e, req->queue), count = at_most_rows(req->max);
+    if (count > e->queues.count - first)
+        count = e->queues.count - first;
+    call_answer(e, call, describe_queues(e, call, e->queue_list + first, count), NULL);
+}
+
+/* Counts one more wait or hold, in the row of its verb and queue if there is one or still room for one. */
+static size_t count_wait(struct session_wait *waits, size_t count, enum mq_verb verb, const struct queue *q)
+{
+    size_t i = 0;
+    while (i < count && (waits[i].verb != verb || waits[i].queue.data != q->name))
+        i++;
+    if (i == MQ_WAITS_MAX)
+        return count;
+    if (i == count)
+        waits[count++] = (struct session_wait){verb, queue_name(q), 0};
+    waits[i].count++;
+    return count;
+}
+
+static void describe_waits(const struct session *s, struct session_row *row)
+{
+    uint32_t seen = 0;
+    for (struct list_node *n = list_first(&s->calls); n && seen < MQ_ROWS_MAX;
+         n = list_next(&s->calls, n), seen++) {
+        const struct call *call = CONTAINER_OF(n, struct call, of_session);
+        if (call->waits && call->queue)
+            row->wait_count = count_wait(row->waits, row->wait_count, call->verb, call->queue);
+    }
+    seen = 0;
+    for (struct list_node *n = list_first(&s->leases); n && seen < MQ_ROWS_MAX;
+         n = list_next(&s->leases, n), seen++) {
+        const struct lease *lease = CONTAINER_OF(n, struct lease, of_session);
+        row->hold_count = count_wait(row->holds, row->hold_count, MQ_VERB_TASK_DONE, lease->queue);
+    }
+}
+
+static void describe_session(const struct engine *e, const struct session *s, struct session_row *row)
+{
+    *row = (struct session_row){
+        .number = s->number,
+        .name = {s->name, s->name_size},
+        .connected = s->peer != NULL,
+        .age_ms = e->now_ms - s->since_ms,
+        .idle_ms = e->now_ms - s->heard_ms,
+        .waiting = s->waiting,
+        .leased = s->leased,
+    };
+    describe_waits(s, row);
+}
+
+static size_t row_text_size(const struct session_row *row)
+{
+    size_t size = row->name.size;
+    for (size_t i = 0; i < row->wait_count; i++)
+        size += row->waits[i].queue.size;
+    for (size_t i = 0; i < row->hold_count; i++)
+        size += row->holds[i].queue.size;
+    return size;
+}
+
+static void keep_row_texts(struct session_row *row, char **next)
+{
+    keep_text(&row->name, next);
+    for (size_t i = 0; i < row->wait_count; i++)
+        keep_text(&row->waits[i].queue, next);
+    for (size_t i = 0; i < row->hold_count; i++)
+        keep_text(&row->holds[i].queue, next);
+}
+
+static int compare_sessions(const void *a, const void *b)
+{
+    const struct session *x = *(struct session *const *)a, *y = *(struct session *const *)b;
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* All sessions above a number, ascending: the table has no order of its own. */
+static size_t sort_sessions(const struct engine *e, uint64_t after, struct session **ret_list)
+{
+    size_t count = 0;
+    for (struct table_node *n = table_walk(&e->sessions, NULL); n; n = table_walk(&e->sessions, n)) {
+        struct session *s = CONTAINER_OF(n, struct session, by_id);
+        if (s->number > after)
+            ret_list[count++] = s;
+    }
+    qsort(ret_list, count, sizeof *ret_list, compare_sessions);
+    return count;
+}
+
+static enum mq_status describe_sessions(const struct engine *e, struct call *call,
+                                        struct session *const *list, size_t count)
+{
+    size_t text_size = 0;
+    char *text;
+    struct session_row *rows = calloc(count + 1, sizeof *rows);
+    enum mq_status status = MQ_NO_MEMORY;
+    for (size_t i = 0; rows && i < count; i++) {
+        describe_session(e, list[i], &rows[i]);
+        text_size += row_text_size(&rows[i]);
+    }
+    if (rows && take_rows(call, count, sizeof *rows, text_size, &text)) {
+        struct session_row *kept = call->rows;
+        for (size_t i = 0; i < count; i++) {
+            kept[i] = rows[i];
+            keep_row_texts(&kept[i], &text);
+        }
+        status = MQ_OK;
+    }
+    free(rows);
+    return status;
+}
+
+void sessions_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    enum mq_status status = MQ_NO_MEMORY;
+    struct session **list = malloc((e->sessions.count + 1) * sizeof *list);
+    if (list) {
+        size_t count = sort_sessions(e, req->after_number, list), max = at_most_rows(req->max);
+        status = describe_sessions(e, call, list, count < max ? count : max);
+    }
+    free(list);
+    call_answer(e, call, status, NULL);
+}
+
+void ping_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    (void)req;
+    call_answer(e, call, MQ_OK, NULL);
+}

@@ -1,0 +1,236 @@
+/* engine_manage.c - queues: opened, changed, shut down, purged, removed; and join, which waits for one to be
+ * done. */
+#include "engine_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+static uint64_t hash_name(const struct engine *e, struct bytes name)
+{
+    return XXH3_64bits_withSeed(name.data, name.size, e->options.hash_seed);
+}
+
+struct queue *queue_find(const struct engine *e, struct bytes name)
+{
+    uint64_t hash = hash_name(e, name);
+    for (struct table_node *n = table_first(&e->queues, hash); n; n = table_next(n, hash)) {
+        struct queue *q = CONTAINER_OF(n, struct queue, by_name);
+        if (q->name_size == name.size && memcmp(q->name, name.data, name.size) == 0)
+            return q;
+    }
+    return NULL;
+}
+
+static int compare_names(struct bytes a, struct bytes b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size ? memcmp(a.data, b.data, size) : 0;
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+size_t queue_list_after(const struct engine *e, struct bytes name)
+{
+    size_t low = 0, high = e->queues.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_names(queue_name(e->queue_list[middle]), name) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool grow_queue_list(struct engine *e)
+{
+    if (e->queues.count < e->queue_list_capacity)
+        return true;
+    size_t capacity = e->queue_list_capacity ? 2 * e->queue_list_capacity : 16;
+    struct queue **list = realloc(e->queue_list, capacity * sizeof *list);
+    if (!list)
+        return false;
+    e->queue_list = list;
+    e->queue_list_capacity = capacity;
+    return true;
+}
+
+static void enlist(struct engine *e, struct queue *q)
+{
+    size_t at = queue_list_after(e, queue_name(q));
+    memmove(e->queue_list + at + 1, e->queue_list + at, (e->queues.count - at) * sizeof *e->queue_list);
+    e->queue_list[at] = q;
+    table_add(&e->queues, &q->by_name, hash_name(e, queue_name(q)));
+}
+
+static void delist(struct engine *e, struct queue *q)
+{
+    size_t at = queue_list_after(e, queue_name(q)) - 1;
+    assert(e->queue_list[at] == q);
+    table_remove(&e->queues, &q->by_name);
+    memmove(e->queue_list + at, e->queue_list + at + 1, (e->queues.count - at) * sizeof *e->queue_list);
+}
+
+/* NULL: they make sense. */
+static const char *bad_setting(const struct settings *settings)
+{
+    if (settings->given & ~(uint32_t)MQ_SETTINGS_ALL)
+        return "unknown setting";
+    if ((settings->given & MQ_SETTING_KIND) && (unsigned)settings->kind > MQ_KIND_PRIORITY)
+        return "kind";
+    if ((settings->given & MQ_SETTING_LEASE) && settings->lease_ms < 0)
+        return "lease";
+    return NULL;
+}
+
+static const char *setting_name(enum mq_setting setting)
+{
+    switch (setting) {
+    case MQ_SETTING_KIND:
+        return "kind";
+    case MQ_SETTING_MAXSIZE:
+        return "maxsize";
+    case MQ_SETTING_LEASE:
+        return "lease";
+    default:
+        abort();
+    }
+}
+
+static enum mq_status make_queue(struct engine *e, const struct request *req, const char **ret_text)
+{
+    if (!req->create && !e->options.auto_create)
+        return MQ_NO_QUEUE;
+    if (e->queues.count >= e->options.queues_max) {
+        *ret_text = "queues";
+        return MQ_LIMIT;
+    }
+    struct queue *q = grow_queue_list(e) ? queue_new(req->queue, &req->settings, e->now_ms) : NULL;
+    if (!q)
+        return MQ_NO_MEMORY;
+    enlist(e, q);
+    return MQ_OK;
+}
+
+void open_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    enum mq_status status = MQ_OK;
+    const char *text = bad_setting(&req->settings);
+    const struct queue *q = queue_find(e, req->queue);
+    if (text) {
+        status = MQ_INVALID;
+    } else if (!q) {
+        status = make_queue(e, req, &text);
+    } else if (queue_difference(q, &req->settings)) {
+        status = MQ_EXISTS;
+        text = setting_name(queue_difference(q, &req->settings));
+    }
+    call_answer(e, call, status, text);
+}
+
+/* The queue that a request is about; if there is none, the request has been answered. */
+static struct queue *queue_or_answer(struct engine *e, struct call *call, const struct request *req)
+{
+    struct queue *q = queue_find(e, req->queue);
+    if (!q)
+        call_answer(e, call, MQ_NO_QUEUE, NULL);
+    return q;
+}
+
+void set_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    struct queue *q = queue_or_answer(e, call, req);
+    if (!q)
+        return;
+    const char *text = bad_setting(&req->settings);
+    if (!text && (req->settings.given & MQ_SETTING_KIND))
+        text = "kind is fixed";
+    if (text) {
+        call_answer(e, call, MQ_INVALID, text);
+        return;
+    }
+    queue_set(q, &req->settings);
+    engine_mark(e, q);
+    call_answer(e, call, MQ_OK, NULL);
+}
+
+/* An item that is in no order and no lease any more leaves for good. */
+void item_discard(struct engine *e, struct queue *q, struct item *item)
+{
+    q->bytes -= item->body_size;
+    q->totals.discarded++;
+    e->totals.discarded++;
+    e->stored_size -= item_cost_of(item);
+    e->memory_freed = true;
+    item_free(item);
+}
+
+void queue_discard_ready(struct engine *e, struct queue *q)
+{
+    struct item *item;
+    while ((item = order_discard(&q->order))) {
+        e->ready--;
+        item_discard(e, q, item);
+    }
+    engine_mark(e, q);
+}
+
+void purge_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    struct queue *q = queue_or_answer(e, call, req);
+    if (!q)
+        return;
+    call->count = q->order.count;
+    queue_discard_ready(e, q);
+    call_answer(e, call, MQ_OK, NULL);
+}
+
+void shut_down_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    struct queue *q = queue_or_answer(e, call, req);
+    if (!q)
+        return;
+    q->is_shut_down = true;
+    q->is_immediate |= req->immediate;
+    call_answer_all(e, &q->putters, MQ_SHUT_DOWN);
+    if (q->is_immediate)
+        queue_discard_ready(e, q);
+    engine_mark(e, q);
+    call_answer(e, call, MQ_OK, NULL);
+}
+
+void remove_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    struct queue *q = queue_or_answer(e, call, req);
+    if (!q)
+        return;
+    if (queue_unfinished(q) > 0 && !req->force) {
+        call_answer(e, call, MQ_BUSY, NULL);
+        return;
+    }
+    call->count = queue_unfinished(q);
+    call_answer_all(e, &q->putters, MQ_NO_QUEUE);
+    call_answer_all(e, &q->getters, MQ_NO_QUEUE);
+    call_answer_all(e, &q->joiners, MQ_NO_QUEUE);
+    queue_discard_ready(e, q);
+    struct list_node *node;
+    while ((node = list_first(&q->leases)))
+        lease_revoke(e, CONTAINER_OF(node, struct lease, of_queue));
+    if (list_has(&q->marked))
+        list_remove(&q->marked);
+    delist(e, q);
+    queue_free(q);
+    call_answer(e, call, MQ_OK, NULL);
+}
+
+void join_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    struct queue *q = queue_or_answer(e, call, req);
+    if (!q)
+        return;
+    enum mq_status status = MQ_OK;
+    if (queue_unfinished(q) > 0)
+        status = req->timeout_ms == 0 ? MQ_TIMED_OUT : call_enter(e, call, q, req->timeout_ms);
+    if (!call->queue)
+        call_answer(e, call, status, NULL);
+}

@@ -1,0 +1,293 @@
+/* engine_session.c - sessions: opened, resumed, left by their connection, ended in two steps, forgotten.
+ *
+ *     hello new ──> connected <──────────── hello resume ───────────┐
+ *                       │ connection gone                            │
+ *                       v                                            │
+ *                  disconnected ── resume_grace ──> ended ───────────┤
+ *                                  waiters cancelled │ remember      │
+ *                                  leases go back    v               │
+ *                                                 forgotten ──> SESSION_LOST
+ */
+#include "engine_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+struct session *session_of_timer(struct timer *timer)
+{
+    assert(timer->kind == TIMER_SESSION);
+    return CONTAINER_OF(timer, struct session, timer);
+}
+
+uint64_t engine_session_number(const struct session *session)
+{
+    return session->number;
+}
+
+static uint64_t hash_id(const struct engine *e, const uint8_t id[MQ_SESSION_ID_SIZE])
+{
+    return XXH3_64bits_withSeed(id, MQ_SESSION_ID_SIZE, e->options.hash_seed);
+}
+
+static struct session *find(const struct engine *e, const uint8_t id[MQ_SESSION_ID_SIZE])
+{
+    uint64_t hash = hash_id(e, id);
+    for (struct table_node *n = table_first(&e->sessions, hash); n; n = table_next(n, hash)) {
+        struct session *s = CONTAINER_OF(n, struct session, by_id);
+        if (memcmp(s->id, id, MQ_SESSION_ID_SIZE) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+static struct session *session_new(struct engine *e, const struct hello *hello)
+{
+    struct session *s = calloc(1, sizeof *s + hello->name.size);
+    if (!s)
+        return NULL;
+    if (!heap_own(&e->lives, 1)) {
+        free(s);
+        return NULL;
+    }
+    memcpy(s->id, hello->id, sizeof s->id);
+    if (hello->name.size)
+        memcpy(s->name, hello->name.data, hello->name.size);
+    s->name_size = hello->name.size;
+    s->number = e->next_session++;
+    s->next_number = 1;
+    s->since_ms = s->heard_ms = e->now_ms;
+    s->timer.kind = TIMER_SESSION;
+    heap_entry_init(&s->timer.entry);
+    list_init(&s->calls);
+    list_init(&s->leases);
+    list_init(&s->lost);
+    table_add(&e->sessions, &s->by_id, hash_id(e, s->id));
+    return s;
+}
+
+static void stop_timer(struct engine *e, struct session *s)
+{
+    if (heap_has(&s->timer.entry))
+        heap_remove(&e->lives, &s->timer.entry);
+}
+
+static void start_timer(struct engine *e, struct session *s, uint64_t wait_ms)
+{
+    uint64_t most = UINT64_MAX - 1 - e->now_ms;
+    stop_timer(e, s);
+    heap_add(&e->lives, &s->timer.entry, e->now_ms + (wait_ms < most ? wait_ms : most));
+}
+
+static void leave_ended(struct engine *e, struct session *s)
+{
+    if (!s->ended)
+        return;
+    s->ended = false;
+    list_remove(&s->of_ended);
+    e->ended_count--;
+}
+
+static void unbind(struct engine *e, struct session *s)
+{
+    if (!s->peer)
+        return;
+    s->peer = NULL;
+    e->connected--;
+    for (struct list_node *n = list_first(&s->calls); n; n = list_next(&s->calls, n)) {
+        struct call *call = CONTAINER_OF(n, struct call, of_session);
+        if (list_has(&call->of_outbox))
+            list_remove(&call->of_outbox);
+    }
+}
+
+static void return_leases(struct engine *e, struct session *s, bool remember)
+{
+    struct list_node *node;
+    while ((node = list_first(&s->leases)))
+        lease_return(e, CONTAINER_OF(node, struct lease, of_session), false, remember);
+}
+
+/* Everything of the session goes; its items must have gone back. */
+void session_free(struct engine *e, struct session *s)
+{
+    struct list_node *node;
+    assert(list_is_empty(&s->leases));
+    unbind(e, s);
+    while ((node = list_first(&s->calls)))
+        call_free(e, CONTAINER_OF(node, struct call, of_session));
+    while ((node = list_first(&s->lost)))
+        lease_forget(e, CONTAINER_OF(node, struct lease, of_session));
+    stop_timer(e, s);
+    leave_ended(e, s);
+    heap_disown(&e->lives, 1);
+    table_remove(&e->sessions, &s->by_id);
+    free(s);
+}
+
+/* The first step of the end: nobody waits for it any more and nothing is held by it, but what it was
+ * answered, and that its waiting requests were cancelled, can still be asked for. */
+static void end(struct engine *e, struct session *s)
+{
+    struct list_node *node = list_first(&s->calls);
+    while (node) {
+        struct call *call = CONTAINER_OF(node, struct call, of_session);
+        node = list_next(&s->calls, node);
+        if (call->waits)
+            call_answer(e, call, MQ_SESSION_LOST, "cancelled while the client was away");
+    }
+    return_leases(e, s, true);
+    s->ended = true;
+    list_append(&e->ended, &s->of_ended);
+    e->ended_count++;
+    e->sessions_lost++;
+    start_timer(e, s, e->options.remember_ms);
+    if (e->ended_count > e->options.remembered_max) {
+        e->forgotten++;
+        session_free(e, CONTAINER_OF(list_first(&e->ended), struct session, of_ended));
+    }
+}
+
+void session_expire(struct engine *e, struct session *s)
+{
+    assert(!s->peer);
+    if (s->ended)
+        session_free(e, s);
+    else
+        end(e, s);
+}
+
+void engine_disconnect(struct engine *e, uint64_t now_ms, struct session *s)
+{
+    engine_clock(e, now_ms);
+    assert(s->peer);
+    unbind(e, s);
+    start_timer(e, s, e->options.resume_grace_ms);
+    engine_settle(e);
+}
+
+void engine_bye(struct engine *e, uint64_t now_ms, struct session *s, struct ranges confirms)
+{
+    engine_clock(e, now_ms);
+    call_confirm(e, s, confirms);
+    return_leases(e, s, false);
+    session_free(e, s);
+    engine_settle(e);
+}
+
+void engine_confirm(struct engine *e, uint64_t now_ms, struct session *s, struct ranges confirms)
+{
+    engine_clock(e, now_ms);
+    s->heard_ms = now_ms;
+    call_confirm(e, s, confirms);
+    engine_settle(e);
+}
+
+static enum mq_status refuse(struct welcome *welcome, enum mq_status status, const char *text)
+{
+    welcome->status = status;
+    welcome->text = mq_bytes(text);
+    return status;
+}
+
+static enum mq_status open_new(struct engine *e, const struct hello *hello, struct session **ret_session,
+                               struct welcome *welcome)
+{
+    if (find(e, hello->id))
+        return refuse(welcome, MQ_EXISTS, "session id");
+    if (e->sessions.count >= e->options.sessions_max) {
+        if (list_is_empty(&e->ended))
+            return refuse(welcome, MQ_LIMIT, "sessions");
+        e->forgotten++;
+        session_free(e, CONTAINER_OF(list_first(&e->ended), struct session, of_ended));
+    }
+    *ret_session = session_new(e, hello);
+    return *ret_session ? MQ_OK : refuse(welcome, MQ_TEMPORARY, "out of memory");
+}
+
+static bool ascend(struct ranges ranges)
+{
+    for (size_t i = 0; i < ranges.count; i++)
+        if (ranges.list[i].first > ranges.list[i].last ||
+            (i > 0 && ranges.list[i].first <= ranges.list[i - 1].last))
+            return false;
+    return true;
+}
+
+/* A resuming client tells which answers it still awaits: it has received all others. */
+static void confirm_not_awaited(struct engine *e, struct session *s, const struct hello *hello)
+{
+    uint64_t first = 1;
+    for (size_t i = 0; i < hello->awaited.count; i++) {
+        struct range received = {first, hello->awaited.list[i].first - 1};
+        call_confirm(e, s, (struct ranges){&received, 1});
+        first = hello->awaited.list[i].last + 1;
+    }
+    struct range received = {first, hello->next_number - 1};
+    call_confirm(e, s, (struct ranges){&received, 1});
+}
+
+static enum mq_status resume(struct engine *e, const struct hello *hello, struct session **ret_session,
+                             void **ret_old_peer, struct welcome *welcome)
+{
+    struct session *s = find(e, hello->id);
+    if (!s)
+        return refuse(welcome, MQ_SESSION_LOST, "unknown session");
+    const struct ranges *awaited = &hello->awaited;
+    if (hello->next_number < s->next_number || !ascend(*awaited) ||
+        (awaited->count > 0 &&
+         (awaited->list[0].first == 0 || awaited->list[awaited->count - 1].last >= hello->next_number)))
+        return refuse(welcome, MQ_INVALID, "numbers do not match the session's");
+    *ret_old_peer = s->peer;
+    unbind(e, s);
+    stop_timer(e, s);
+    leave_ended(e, s);
+    confirm_not_awaited(e, s, hello);
+    *ret_session = s;
+    return MQ_OK;
+}
+
+static void describe_limits(const struct engine *e, struct welcome *welcome)
+{
+    const struct engine_options *o = &e->options;
+    welcome->version = MQ_PROTOCOL_VERSION;
+    welcome->body_max = o->body_max;
+    welcome->frame_max = o->frame_max;
+    welcome->items_max = o->items_max;
+    welcome->waiting_max = o->waiting_max;
+    welcome->unconfirmed_max = o->unconfirmed_max;
+    welcome->in_flight_max = o->in_flight_max;
+    welcome->resume_grace_ms = (uint32_t)(o->resume_grace_ms < UINT32_MAX ? o->resume_grace_ms : UINT32_MAX);
+}
+
+static enum mq_status greet(struct engine *e, const struct hello *hello, struct session **ret_session,
+                            void **ret_old_peer, struct welcome *welcome)
+{
+    if (hello->version != MQ_PROTOCOL_VERSION)
+        return refuse(welcome, MQ_UNSUPPORTED, "protocol version");
+    if (hello->name.size > MQ_CLIENT_NAME_SIZE_MAX || !mq_utf8_is_valid(hello->name))
+        return refuse(welcome, MQ_INVALID, "client name");
+    if (hello->resume)
+        return resume(e, hello, ret_session, ret_old_peer, welcome);
+    return open_new(e, hello, ret_session, welcome);
+}
+
+enum mq_status engine_hello(struct engine *e, uint64_t now_ms, const struct hello *hello, void *peer,
+                            struct session **ret_session, void **ret_old_peer, struct welcome *ret_welcome)
+{
+    engine_clock(e, now_ms);
+    assert(peer);
+    *ret_welcome = (struct welcome){.status = MQ_OK};
+    *ret_old_peer = NULL;
+    describe_limits(e, ret_welcome);
+    enum mq_status status = greet(e, hello, ret_session, ret_old_peer, ret_welcome);
+    if (status == MQ_OK) {
+        struct session *s = *ret_session;
+        s->peer = peer;
+        s->heard_ms = now_ms;
+        e->connected++;
+        ret_welcome->session = s->number;
+    }
+    engine_settle(e);
+    return status;
+}

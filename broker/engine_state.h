@@ -1,0 +1,198 @@
+/* engine_state.h - what the engine knows. Private to engine_*.c.
+ *
+ *     engine ── queues (by name) ── items waiting, leases, calls that wait
+ *        └───── sessions (by id) ── calls (waiting, or answered and not yet confirmed), leases
+ *
+ * A call is one request and its answer, from the moment it is accepted until the client confirms the answer.
+ * A lease is one item in the hands of one session. Nothing allocates but engine_new(), engine_hello() and
+ * engine_submit(): what a later step needs is reserved by the request that makes that step possible. (A
+ * waiting get reserves one lease; when it is served it takes more if there is memory for more.)
+ *
+ * Each event changes state, *marks* the queues it touched, and ends with engine_settle(), which serves marked
+ * queues until nothing moves. */
+#ifndef MQ_ENGINE_STATE_H
+#define MQ_ENGINE_STATE_H
+
+#include "engine.h"
+#include "heap.h"
+#include "item.h"
+#include "list.h"
+#include "queue.h"
+#include "table.h"
+
+enum {
+    FROZEN_MS = 1000,       /* this much beyond the deadline: the broker itself was frozen */
+    FREEZE_WATCH_MS = 250,  /* how often time is looked at while deadlines of sessions or leases run */
+    LOST_LEASES_MAX = 65536 /* per session: leases that ended under it and that it has not asked about */
+};
+
+/* Deadlines that a freeze of the broker moves. */
+enum timer_kind { TIMER_SESSION, TIMER_LEASE };
+struct timer {
+    struct heap_entry entry;
+    enum timer_kind kind;
+};
+
+struct call {
+    struct table_node by_number;
+    struct list_node of_session;
+    struct list_node of_queue;  /* while it waits */
+    struct list_node of_outbox; /* while its answer is to be sent */
+    struct heap_entry deadline;
+    struct session *session;
+    struct queue *queue; /* while it waits */
+    uint64_t number;
+    enum mq_verb verb;
+    bool waits; /* else it is answered */
+    bool owns_deadline;
+    bool auto_done; /* get */
+    bool of_broker; /* stat: not of a queue */
+    enum mq_status status;
+    const char *text;     /* static, or NULL */
+    uint64_t count;       /* put: stored; purge, remove: discarded */
+    uint32_t max;         /* get */
+    struct list unstored; /* put: items that wait for room */
+    size_t unstored_size; /* put: their bodies */
+    struct range *ids;    /* put: of what is stored */
+    size_t id_count, id_capacity;
+    struct range only_ids[1]; /* `ids` of a put that was stored at once */
+    struct list spare;        /* get: leases reserved */
+    struct list leases;       /* get: what was handed out and is still held, in order */
+    int64_t lease_ms;         /* get */
+    size_t reply_size;        /* get: bytes of the items handed out */
+    struct refusal *refusals; /* task_done, release, extend */
+    size_t refusal_count;
+    void *rows; /* peek, stat, list, sessions: one block, texts included */
+    size_t row_count;
+};
+
+struct lease {
+    struct table_node by_item;
+    struct list_node of_session; /* held, or lost */
+    struct list_node of_queue;
+    struct list_node of_call; /* the get that took it, until that is confirmed; or its spares */
+    struct timer timer;
+    struct item *item; /* NULL: lost */
+    uint64_t id;       /* of the item */
+    struct session *session;
+    struct queue *queue;
+    struct call *call; /* NULL: its get is confirmed */
+};
+
+struct session {
+    struct table_node by_id;
+    struct list_node of_ended; /* while ended */
+    struct timer timer;        /* disconnected: resume_grace; ended: remember */
+    uint8_t id[MQ_SESSION_ID_SIZE];
+    uint64_t number; /* public */
+    void *peer;      /* NULL: no connection */
+    bool ended;      /* resume_grace is over */
+    uint64_t next_number;
+    struct list calls; /* ascending numbers */
+    uint32_t waiting, unconfirmed;
+    size_t unstored_size;    /* of its waiting puts */
+    size_t unconfirmed_size; /* bytes of items in unconfirmed answers */
+    struct list leases;
+    uint64_t leased;
+    struct list lost; /* leases that ended under it, oldest first */
+    uint64_t lost_count;
+    uint64_t since_ms, heard_ms;
+    size_t name_size;
+    char name[];
+};
+
+struct engine {
+    struct engine_options options;
+    uint64_t now_ms, started_ms;
+    struct table queues;
+    struct queue **queue_list; /* by name, ascending */
+    size_t queue_list_capacity;
+    struct table sessions;
+    struct list ended; /* sessions, the one that ended first is first */
+    size_t ended_count;
+    uint64_t connected;
+    uint64_t next_session, next_item;
+    struct table calls;  /* by session and number */
+    struct table leases; /* by item */
+    struct heap waits;   /* deadlines of calls */
+    struct heap lives;   /* deadlines of sessions and leases */
+    struct list marked;
+    struct list starved; /* queues whose putters wait for memory, in turn */
+    bool memory_freed;   /* the first of them may go on */
+    bool feeding;        /* ... and is the one being served */
+    struct list outbox;
+    uint64_t ready, leased, waiting;
+    uint64_t stored_size;   /* memory of items in queues, leased ones included */
+    uint64_t unstored_size; /* memory of items in waiting puts */
+    struct totals totals;
+    uint64_t repeats, sessions_lost, forgotten;
+    struct item_view *views; /* MQ_ITEMS_MAX: the items of the reply being drained */
+};
+
+/* engine.c */
+void engine_clock(struct engine *e, uint64_t now_ms);
+void engine_mark(struct engine *e, struct queue *q);
+bool engine_serve(struct engine *e, struct queue *q); /* until nothing moves; true: something did */
+void engine_settle(struct engine *e);
+
+/* engine_call.c: calls from birth to confirmation */
+struct call *call_new(struct engine *e, struct session *s, const struct request *req);
+struct call *call_find(const struct engine *e, const struct session *s, uint64_t number);
+struct list *call_line(const struct call *call, uint64_t **ret_count);
+enum mq_status call_enter(struct engine *e, struct call *call, struct queue *q, int64_t timeout_ms);
+void call_answer(struct engine *e, struct call *call, enum mq_status status, const char *text);
+void call_send(struct engine *e, struct call *call);
+void call_free(struct engine *e, struct call *call);
+void call_confirm(struct engine *e, struct session *s, struct ranges confirms);
+struct call *call_first(const struct list *line); /* NULL: nobody waits */
+void call_answer_all(struct engine *e, struct list *line, enum mq_status status);
+void call_expire(struct engine *e, struct call *call); /* its time is over */
+
+/* engine_put.c */
+void put_submit(struct engine *e, struct call *call, const struct request *req);
+bool put_serve(struct engine *e, struct queue *q); /* true: something moved */
+void put_drop_unstored(struct engine *e, struct call *call);
+enum mq_status put_refusal(const struct queue *q, const char **ret_text);
+
+/* engine_get.c */
+void get_submit(struct engine *e, struct call *call, const struct request *req);
+bool get_serve(struct engine *e, struct queue *q);
+bool get_has_credit(const struct engine *e, const struct session *s);
+void get_credit_grown(struct engine *e, struct session *s);
+
+/* engine_lease.c */
+struct lease *lease_new(struct engine *e, struct session *s,
+                        struct queue *q); /* a spare; NULL: out of memory */
+void lease_free_spare(struct engine *e, struct lease *lease);
+void lease_hold(struct engine *e, struct lease *lease, struct call *call, struct item *item);
+void lease_done(struct engine *e, struct lease *lease);
+void lease_return(struct engine *e, struct lease *lease, bool untouched, bool remember);
+void lease_revoke(struct engine *e, struct lease *lease); /* its queue is removed */
+void lease_forget(struct engine *e, struct lease *lease); /* a lost one */
+void lease_submit(struct engine *e, struct call *call, const struct request *req);
+
+/* engine_manage.c */
+struct queue *queue_find(const struct engine *e, struct bytes name);
+void open_submit(struct engine *e, struct call *call, const struct request *req);
+void set_submit(struct engine *e, struct call *call, const struct request *req);
+void remove_submit(struct engine *e, struct call *call, const struct request *req);
+void join_submit(struct engine *e, struct call *call, const struct request *req);
+void shut_down_submit(struct engine *e, struct call *call, const struct request *req);
+void purge_submit(struct engine *e, struct call *call, const struct request *req);
+void queue_discard_ready(struct engine *e, struct queue *q);
+void item_discard(struct engine *e, struct queue *q, struct item *item);
+size_t queue_list_after(const struct engine *e, struct bytes name); /* index of the first larger name */
+
+/* engine_look.c */
+void peek_submit(struct engine *e, struct call *call, const struct request *req);
+void stat_submit(struct engine *e, struct call *call, const struct request *req);
+void list_submit(struct engine *e, struct call *call, const struct request *req);
+void sessions_submit(struct engine *e, struct call *call, const struct request *req);
+void ping_submit(struct engine *e, struct call *call, const struct request *req);
+
+/* engine_session.c */
+struct session *session_of_timer(struct timer *timer);
+void session_expire(struct engine *e, struct session *s); /* its timer is due */
+void session_free(struct engine *e, struct session *s);
+
+#endif
