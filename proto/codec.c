@@ -168,6 +168,15 @@ enum mq_status codec_encode_bye(struct codec *codec, struct ranges confirms, str
     return encode_confirms(codec, MQ_VERB_BYE, confirms, ret_frame);
 }
 
+enum mq_status codec_encode_bye_answer(struct codec *codec, enum mq_status status, struct bytes *ret_frame)
+{
+    write_begin(codec);
+    write_array(codec, 2);
+    write_uint(codec, MQ_VERB_BYE);
+    write_uint(codec, status);
+    return write_end(codec, ret_frame);
+}
+
 enum mq_status codec_encode_refused(struct codec *codec, enum mq_status status, const char *text,
                                     struct bytes *ret_frame)
 {

@@ -3,7 +3,8 @@
  * Decoding checks everything that can be wrong with the *shape* of a frame (types, counts, sizes, depth, what
  * is left over); whether the values make sense (names, keys, time-outs) is for the engine to judge. A frame
  * of n bytes never makes the codec take more than a small multiple of n, nor more than MQ_ITEMS_MAX items'
- * worth. A codec is one thread's scratch memory: results live until the next call on the same codec. */
+ * worth. A codec is one thread's scratch memory: a decoded frame lives until the next decode on the same
+ * codec, an encoded one until the next encode. */
 #ifndef MQ_CODEC_H
 #define MQ_CODEC_H
 
@@ -14,7 +15,8 @@ struct codec;
 struct codec *codec_new(void);        /* NULL: out of memory */
 void codec_free(struct codec *codec); /* NULL is fine */
 
-/* MQ_INVALID: not a frame of this protocol (*ret_why says in words, a static text); MQ_NO_MEMORY.
+/* MQ_INVALID: not a frame of this protocol (*ret_why says in words, a static text); MQ_NO_MEMORY. *ret counts
+ * with MQ_OK only. Codes of statuses and kinds that this version does not know are let through.
  * A hello of another version decodes to MQ_OK with only verb and hello.version set. */
 enum mq_status codec_decode_client(struct codec *codec, struct bytes frame, struct client_frame *ret,
                                    const char **ret_why);
@@ -28,6 +30,7 @@ enum mq_status codec_encode_welcome(struct codec *codec, const struct welcome *w
                                     struct bytes *ret_frame);
 enum mq_status codec_encode_confirm(struct codec *codec, struct ranges confirms, struct bytes *ret_frame);
 enum mq_status codec_encode_bye(struct codec *codec, struct ranges confirms, struct bytes *ret_frame);
+enum mq_status codec_encode_bye_answer(struct codec *codec, enum mq_status status, struct bytes *ret_frame);
 enum mq_status codec_encode_refused(struct codec *codec, enum mq_status status, const char *text,
                                     struct bytes *ret_frame);
 enum mq_status codec_encode_probe(struct codec *codec, struct bytes *ret_frame);
