@@ -1,0 +1,22 @@
+/* machine.h - what the broker asks of the computer that it runs on: memory, descriptors, time, chance. */
+#ifndef MQ_MACHINE_H
+#define MQ_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Bytes of memory that this process may hope for: the RAM, or the limit of its control group if that is
+ * lower. */
+uint64_t machine_memory(void);
+
+/* Raises the number of descriptors that may be open, to `wanted` or as far as that is allowed. Returns how
+ * many may be open now. */
+uint32_t machine_raise_descriptors(uint32_t wanted);
+
+/* Milliseconds of a clock that never goes back. */
+uint64_t machine_clock_ms(void);
+
+/* False: no randomness to be had. */
+bool machine_random(uint64_t *ret_number);
+
+#endif

@@ -1,0 +1,431 @@
+/* options.c - see options.h. Every option is a row of one table: its name, what it takes, a sentence of help,
+ * and the function that stores its value. */
+#include "options.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "proto.h"
+
+/* A parse under way. */
+struct parse {
+    struct options *options;
+    char *error;
+    const char *source; /* the option as the operator wrote it: "--bind" or "MQ_BIND" */
+};
+
+struct option_row {
+    const char *name;
+    const char *takes; /* NULL: nothing on the command line, on|off in the environment */
+    const char *help;
+    bool (*store)(struct parse *p, const char *value);
+};
+
+static bool fail(struct parse *p, const char *value, const char *expected)
+{
+    snprintf(p->error, OPTIONS_ERROR_MAX, "%s: '%.200s' is not %s", p->source, value, expected);
+    return false;
+}
+
+/* --- values --- */
+
+static bool parse_number(const char **text, uint64_t *ret_number)
+{
+    const char *at = *text;
+    uint64_t number = 0;
+    if (!isdigit((unsigned char)*at))
+        return false;
+    for (; isdigit((unsigned char)*at); at++) {
+        uint64_t digit = (uint64_t)(*at - '0');
+        if (number > (INT64_MAX - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    *text = at;
+    *ret_number = number;
+    return true;
+}
+
+static bool scale(uint64_t number, uint64_t factor, uint64_t *ret)
+{
+    if (number > INT64_MAX / factor)
+        return false;
+    *ret = number * factor;
+    return true;
+}
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+static bool parse_scaled(const char *text, const struct unit *units, size_t unit_count, uint64_t *ret)
+{
+    uint64_t number;
+    if (!parse_number(&text, &number))
+        return false;
+    for (size_t i = 0; i < unit_count; i++)
+        if (strcmp(text, units[i].name) == 0)
+            return scale(number, units[i].factor, ret);
+    return false;
+}
+
+bool options_duration(const char *text, uint64_t *ret_ms)
+{
+    static const struct unit units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    return parse_scaled(text, units, sizeof units / sizeof *units, ret_ms);
+}
+
+bool options_size(const char *text, uint64_t *ret_size)
+{
+    static const struct unit units[] = {{"", 1},        {"k", 1 << 10}, {"K", 1 << 10}, {"M", 1 << 20},
+                                        {"m", 1 << 20}, {"G", 1 << 30}, {"g", 1 << 30}};
+    return parse_scaled(text, units, sizeof units / sizeof *units, ret_size);
+}
+
+/* Longest duration anywhere: what libzmq takes as an int of milliseconds, 24 days. */
+static bool store_duration(struct parse *p, const char *value, uint64_t *ret_ms)
+{
+    uint64_t ms;
+    if (!options_duration(value, &ms) || ms > INT32_MAX)
+        return fail(p, value, "a duration such as 250ms, 5s, 2m or 1h (at most 24 days)");
+    *ret_ms = ms;
+    return true;
+}
+
+static bool store_switch(struct parse *p, const char *value, bool *ret_on)
+{
+    bool on = strcmp(value, "on") == 0;
+    if (!on && strcmp(value, "off") != 0)
+        return fail(p, value, "on or off");
+    *ret_on = on;
+    return true;
+}
+
+/* --- endpoints --- */
+
+static bool port_is_valid(const char *port)
+{
+    uint64_t number;
+    if (strcmp(port, "*") == 0)
+        return true;
+    return parse_number(&port, &number) && !*port && number <= 65535;
+}
+
+/* Without a look at the network: 127.*, ::1 and the interface lo. */
+static bool host_is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]:", 6) == 0 || strncmp(host, "lo:", 3) == 0;
+}
+
+/* libzmq binds addresses and interfaces, not names; the one name that everybody types is put right here. */
+static bool store_tcp(struct parse *p, const char *value, char *bind)
+{
+    const char *host = value + strlen("tcp://");
+    const char *colon = strrchr(host, ':');
+    if (!colon || colon == host || !port_is_valid(colon + 1))
+        return fail(p, value, "an endpoint: tcp://ADDRESS:PORT, the port being 0..65535 or *");
+    int host_size = (int)(colon - host);
+    if (host_size == 9 && strncmp(host, "localhost", 9) == 0)
+        snprintf(bind, OPTIONS_ENDPOINT_MAX, "tcp://127.0.0.1%s", colon);
+    else
+        snprintf(bind, OPTIONS_ENDPOINT_MAX, "%s", value);
+    return true;
+}
+
+static bool store_ipc(struct parse *p, const char *value, char *bind)
+{
+    const char *path = value + strlen("ipc://");
+    if (!*path || *path == '*' || *path == '@' || path[strlen(path) - 1] == '/')
+        return fail(p, value, "an endpoint: ipc://PATH, the path being that of a socket file");
+    if (strlen(path) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
+        return fail(p, value, "an endpoint: the path of a socket has at most 107 bytes");
+    snprintf(bind, OPTIONS_ENDPOINT_MAX, "%s", value);
+    return true;
+}
+
+static bool add_endpoint(struct parse *p, const char *value)
+{
+    struct options *o = p->options;
+    if (strlen(value) >= OPTIONS_ENDPOINT_MAX)
+        return fail(p, value, "an endpoint: it is longer than 255 bytes");
+    if (o->bind_count == OPTIONS_BINDS_MAX)
+        return fail(p, value, "possible: more than 16 endpoints");
+    bool is_tcp = strncmp(value, "tcp://", 6) == 0, is_ipc = strncmp(value, "ipc://", 6) == 0;
+    if (!is_tcp && !is_ipc)
+        return fail(p, value, "an endpoint: tcp://ADDRESS:PORT or ipc://PATH");
+    if (!(is_tcp ? store_tcp : store_ipc)(p, value, o->binds[o->bind_count]))
+        return false;
+    o->bind_count++;
+    return true;
+}
+
+static bool store_bind(struct parse *p, const char *value)
+{
+    char one[OPTIONS_ENDPOINT_MAX + 1];
+    size_t before = p->options->bind_count;
+    for (const char *at = value; *at;) {
+        size_t size = strcspn(at, " ,\t"), kept = size < sizeof one ? size : sizeof one - 1;
+        memcpy(one, at, kept);
+        one[kept] = '\0';
+        if (size && !add_endpoint(p, one))
+            return false;
+        at += size + strspn(at + size, " ,\t");
+    }
+    return p->options->bind_count > before || fail(p, value, "an endpoint: tcp://ADDRESS:PORT or ipc://PATH");
+}
+
+/* --- the table --- */
+
+static bool store_insecure_listen(struct parse *p, const char *value)
+{
+    return store_switch(p, value, &p->options->insecure_listen);
+}
+
+static bool store_memory_limit(struct parse *p, const char *value)
+{
+    uint64_t size;
+    if (!options_size(value, &size) || size < 1 << 20)
+        return fail(p, value, "a size such as 512M or 4G (at least 1M)");
+    p->options->memory_limit = size;
+    return true;
+}
+
+static bool store_max_body(struct parse *p, const char *value)
+{
+    uint64_t size;
+    if (!options_size(value, &size) || size < 1 || size > OPTIONS_BODY_MAX)
+        return fail(p, value, "a size such as 64k or 16M (at most 60M)");
+    p->options->body_max = size;
+    return true;
+}
+
+static bool store_resume_grace(struct parse *p, const char *value)
+{
+    return store_duration(p, value, &p->options->resume_grace_ms);
+}
+
+static bool store_remember(struct parse *p, const char *value)
+{
+    return store_duration(p, value, &p->options->remember_ms);
+}
+
+static bool store_heartbeat(struct parse *p, const char *value)
+{
+    return store_duration(p, value, &p->options->heartbeat_ms);
+}
+
+static bool store_heartbeat_timeout(struct parse *p, const char *value)
+{
+    return store_duration(p, value, &p->options->heartbeat_timeout_ms);
+}
+
+static bool store_auto_create(struct parse *p, const char *value)
+{
+    return store_switch(p, value, &p->options->auto_create);
+}
+
+static bool store_log_level(struct parse *p, const char *value)
+{
+    return log_level_from_name(value, &p->options->log_level) || fail(p, value, "error, warn, info or debug");
+}
+
+static bool store_log_format(struct parse *p, const char *value)
+{
+    bool json = strcmp(value, "json") == 0;
+    if (!json && strcmp(value, "text") != 0)
+        return fail(p, value, "text or json");
+    p->options->log_format = json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+    return true;
+}
+
+static const struct option_row rows[] = {
+    {"bind", "ENDPOINT", "listen here: tcp://ADDRESS:PORT (port 0: any) or ipc://PATH; may be repeated",
+     store_bind},
+    {"insecure-listen", NULL,
+     "allow endpoints that other machines can reach, though anyone may then use them", store_insecure_listen},
+    {"memory-limit", "SIZE", "items take at most so much; then puts wait (half of the memory)",
+     store_memory_limit},
+    {"max-body", "SIZE", "largest body of an item (16M)", store_max_body},
+    {"resume-grace", "D", "a session without a connection keeps its items so long (3s)", store_resume_grace},
+    {"remember", "D", "... and after that its answers so long, for repeats (10m)", store_remember},
+    {"heartbeat", "D", "ask silent connections so often whether they live; 0: never (5s)", store_heartbeat},
+    {"heartbeat-timeout", "D", "a connection that does not answer so long is closed (30s)",
+     store_heartbeat_timeout},
+    {"auto-create", "on|off", "opening a queue that is not there makes it (on)", store_auto_create},
+    {"log-level", "LEVEL", "error, warn, info or debug (info)", store_log_level},
+    {"log-format", "FORMAT", "text (key=value) or json (text)", store_log_format},
+};
+enum { ROWS = sizeof rows / sizeof *rows, NAME_MAX_SIZE = 64 };
+
+static void environment_name(const struct option_row *row, char name[NAME_MAX_SIZE])
+{
+    snprintf(name, NAME_MAX_SIZE, "MQ_%s", row->name);
+    for (char *at = name; *at; at++)
+        *at = *at == '-' ? '_' : (char)toupper((unsigned char)*at);
+}
+
+const char *options_help(void)
+{
+    static char help[4096];
+    int size = snprintf(help, sizeof help,
+                        "usage: mq-broker [OPTION]...\n"
+                        "Runs a message broker until it gets SIGTERM or SIGINT.\n\n");
+    for (size_t i = 0; i < ROWS; i++) {
+        char left[NAME_MAX_SIZE];
+        snprintf(left, sizeof left, "--%s %s", rows[i].name, rows[i].takes ? rows[i].takes : "");
+        size += snprintf(help + size, sizeof help - (size_t)size, "  %-24s %s\n", left, rows[i].help);
+    }
+    size +=
+        snprintf(help + size, sizeof help - (size_t)size,
+                 "  --version, --help\n\n"
+                 "Without --bind it listens on " MQ_DEFAULT_ENDPOINT ".\n"
+                 "D is a duration (250ms, 5s, 2m, 1h; a bare number is seconds), SIZE takes k, M and G.\n"
+                 "Each option is also an environment variable, --memory-limit being MQ_MEMORY_LIMIT;\n"
+                 "MQ_BIND may hold several endpoints. The command line wins.\n"
+                 "Exit codes: 0 stopped, 70 internal error, 75 endpoint in use, 78 configuration error.\n");
+    assert((size_t)size < sizeof help);
+    return help;
+}
+
+/* --- the two sources --- */
+
+static bool read_environment(struct parse *p, char *const *environment)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        char name[NAME_MAX_SIZE];
+        environment_name(&rows[i], name);
+        size_t size = strlen(name);
+        for (char *const *entry = environment; *entry; entry++) {
+            if (strncmp(*entry, name, size) != 0 || (*entry)[size] != '=' || !(*entry)[size + 1])
+                continue;
+            p->source = name;
+            if (!rows[i].store(p, *entry + size + 1))
+                return false;
+        }
+    }
+    return true;
+}
+
+static const struct option_row *find_row(const char *name, size_t size)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if (strlen(rows[i].name) == size && strncmp(rows[i].name, name, size) == 0)
+            return &rows[i];
+    return NULL;
+}
+
+/* One option at argv[*at]; *at is moved onto its value if that is an argument of its own. */
+static bool read_argument(struct parse *p, int argc, char *const *argv, int *at)
+{
+    const char *argument = argv[*at];
+    size_t size = strcspn(argument, "=");
+    const struct option_row *row = strncmp(argument, "--", 2) == 0 ? find_row(argument + 2, size - 2) : NULL;
+    if (!row) {
+        snprintf(p->error, OPTIONS_ERROR_MAX, "%s '%.200s' (see mq-broker --help)",
+                 *argument == '-' ? "unknown option" : "unexpected argument", argument);
+        return false;
+    }
+    char source[NAME_MAX_SIZE];
+    snprintf(source, sizeof source, "--%s", row->name);
+    p->source = source;
+    const char *value = argument[size] == '=' ? argument + size + 1 : NULL;
+    if (value && !row->takes)
+        return fail(p, value, "expected: the option takes no value");
+    if (!row->takes)
+        value = "on";
+    if (!value && *at + 1 < argc)
+        value = argv[++*at];
+    if (!value) {
+        snprintf(p->error, OPTIONS_ERROR_MAX, "%s needs a value: %s %s", source, source, row->takes);
+        return false;
+    }
+    return row->store(p, value);
+}
+
+static bool names_bind(const char *argument)
+{
+    return strcmp(argument, "--bind") == 0 || strncmp(argument, "--bind=", 7) == 0;
+}
+
+static bool read_arguments(struct parse *p, int argc, char *const *argv)
+{
+    bool bound = false;
+    for (int at = 1; at < argc; at++) {
+        /* The first --bind replaces what the environment said; the others add to it. */
+        if (names_bind(argv[at]) && !bound) {
+            p->options->bind_count = 0;
+            bound = true;
+        }
+        if (!read_argument(p, argc, argv, &at))
+            return false;
+    }
+    return true;
+}
+
+/* Help is given whatever else is wrong. */
+static enum options_action wanted_action(int argc, char *const *argv)
+{
+    for (int at = 1; at < argc; at++) {
+        if (strcmp(argv[at], "--help") == 0)
+            return OPTIONS_HELP;
+        if (strcmp(argv[at], "--version") == 0)
+            return OPTIONS_VERSION;
+    }
+    return OPTIONS_RUN;
+}
+
+/* What is right in each option may be wrong together. */
+static bool check_together(struct parse *p)
+{
+    const struct options *o = p->options;
+    if (o->heartbeat_timeout_ms < o->heartbeat_ms) {
+        snprintf(p->error, OPTIONS_ERROR_MAX,
+                 "--heartbeat-timeout (%" PRIu64 " ms) must not be shorter than --heartbeat (%" PRIu64 " ms)",
+                 o->heartbeat_timeout_ms, o->heartbeat_ms);
+        return false;
+    }
+    for (size_t i = 0; i < o->bind_count && !o->insecure_listen; i++)
+        if (strncmp(o->binds[i], "tcp://", 6) == 0 && !host_is_loopback(o->binds[i] + 6)) {
+            snprintf(p->error, OPTIONS_ERROR_MAX,
+                     "%.200s is not a loopback address and anyone who reaches it could use the broker; "
+                     "add --insecure-listen if that is what you want",
+                     o->binds[i]);
+            return false;
+        }
+    return true;
+}
+
+static struct options defaults(void)
+{
+    return (struct options){
+        .body_max = MQ_BODY_SIZE_MAX,
+        .resume_grace_ms = 3000,
+        .remember_ms = 600000,
+        .heartbeat_ms = 5000,
+        .heartbeat_timeout_ms = 30000,
+        .auto_create = true,
+        .log_level = LOG_INFO,
+        .log_format = LOG_FORMAT_TEXT,
+    };
+}
+
+bool options_parse(struct options *ret, int argc, char *const *argv, char *const *environment,
+                   char error[OPTIONS_ERROR_MAX])
+{
+    struct options options = defaults();
+    struct parse p = {.options = &options, .error = error};
+    options.action = wanted_action(argc, argv);
+    if (options.action == OPTIONS_RUN) {
+        if (!read_environment(&p, environment) || !read_arguments(&p, argc, argv) || !check_together(&p))
+            return false;
+        if (options.bind_count == 0)
+            strcpy(options.binds[options.bind_count++], MQ_DEFAULT_ENDPOINT);
+    }
+    *ret = options;
+    return true;
+}
