@@ -145,14 +145,13 @@ static void serve_starved(struct engine *e)
 {
     while (e->memory_freed && !list_is_empty(&e->starved)) {
         struct queue *q = CONTAINER_OF(list_first(&e->starved), struct queue, starved);
-        list_remove(&q->starved);
+        put_unstarve(e, q);
         e->feeding = true;
         bool moved = engine_serve(e, q);
         e->feeding = false;
         if (moved || !list_has(&q->starved))
             continue;
-        list_remove(&q->starved);
-        list_prepend(&e->starved, &q->starved);
+        put_starve_first(e, q);
         break;
     }
     e->memory_freed = false;

@@ -55,8 +55,8 @@ void engine_confirm(struct engine *e, uint64_t now_ms, struct session *session, 
 
 /* A request, copied as far as needed. MQ_OK: it has been or will be replied to, or it is a repeat that needs
  * no reply. Otherwise it has not happened and the connection is to be refused with this reason: MQ_INVALID (a
- * gap in the numbers), MQ_LIMIT (too many unconfirmed answers), MQ_TEMPORARY (no memory; a repeat may
- * succeed). */
+ * gap in the numbers), MQ_LIMIT (waiting requests and unconfirmed answers together exceed waiting_max +
+ * unconfirmed_max), MQ_TEMPORARY (no memory; a repeat may succeed). */
 enum mq_status engine_submit(struct engine *e, uint64_t now_ms, struct session *session,
                              const struct request *req, const char **ret_why);
 

@@ -29,8 +29,6 @@ struct call *call_new(struct engine *e, struct session *s, const struct request 
     list_init(&call->leases);
     table_add(&e->calls, &call->by_number, hash_number(s, call->number));
     list_append(&s->calls, &call->of_session);
-    s->waiting++;
-    e->waiting++;
     return call;
 }
 
@@ -74,7 +72,7 @@ struct list *call_line(const struct call *call, uint64_t **ret_count)
 enum mq_status call_enter(struct engine *e, struct call *call, struct queue *q, int64_t timeout_ms)
 {
     assert(call->waits && !call->queue);
-    if (timeout_ms != 0 && call->session->waiting > e->options.waiting_max)
+    if (timeout_ms != 0 && call->session->waiting >= e->options.waiting_max)
         return MQ_LIMIT;
     if (timeout_ms > 0) {
         if (!heap_own(&e->waits, 1))
@@ -88,6 +86,8 @@ enum mq_status call_enter(struct engine *e, struct call *call, struct queue *q, 
     uint64_t *count;
     list_append(call_line(call, &count), &call->of_queue);
     ++*count;
+    call->session->waiting++;
+    e->waiting++;
     return MQ_OK;
 }
 
@@ -105,6 +105,8 @@ static void leave_line(struct engine *e, struct call *call)
     list_remove(&call->of_queue);
     --*count;
     call->queue = NULL;
+    call->session->waiting--;
+    e->waiting--;
 }
 
 static void free_spares(struct engine *e, struct call *call)
@@ -123,8 +125,6 @@ static void stop_waiting(struct engine *e, struct call *call)
     leave_line(e, call);
     free_spares(e, call);
     call->waits = false;
-    call->session->waiting--;
-    e->waiting--;
 }
 
 void call_send(struct engine *e, struct call *call)

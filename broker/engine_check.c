@@ -5,7 +5,7 @@
 /* What is found by walking, to be compared with what is counted. */
 struct census {
     uint64_t ready, leased, waiting, connected, calls, leases, ended;
-    uint64_t stored_size, unstored_size;
+    uint64_t stored_size, unstored_size, starved_size;
     size_t waits_owned, lives_owned;
 };
 
@@ -159,6 +159,18 @@ static void check_room(const struct queue *q)
     assert(owned == q->order.places.owned);
 }
 
+static void check_unstored(const struct queue *q, struct census *census)
+{
+    uint64_t size = 0;
+    for (struct list_node *n = list_first(&q->putters); n; n = list_next(&q->putters, n)) {
+        const struct call *call = CONTAINER_OF(n, struct call, of_queue);
+        for (struct list_node *m = list_first(&call->unstored); m; m = list_next(&call->unstored, m))
+            size += item_cost_of(CONTAINER_OF(m, struct item, node));
+    }
+    assert(size == q->unstored_size);
+    census->starved_size += list_has(&q->starved) ? size : 0;
+}
+
 static void check_queue(const struct engine *e, const struct queue *q, struct census *census)
 {
     uint64_t leased = 0, bytes = 0;
@@ -178,6 +190,7 @@ static void check_queue(const struct engine *e, const struct queue *q, struct ce
     assert(q->totals.gets == q->totals.done + q->totals.returned + q->leased || q->totals.discarded > 0);
     check_waiters(e, q);
     check_room(q);
+    check_unstored(q, census);
     census->ready += q->order.count;
     census->leased += leased;
 }
@@ -199,8 +212,9 @@ static void check_starved(const struct engine *e)
         return;
     const struct call *call = call_first(&CONTAINER_OF(node, struct queue, starved)->putters);
     const struct item *item = CONTAINER_OF(list_first(&call->unstored), struct item, node);
-    assert(e->stored_size > 0);
-    assert(e->stored_size + item_cost_of(item) > e->options.memory_limit);
+    uint64_t used = e->stored_size + e->unstored_size - e->starved_size;
+    assert(used > 0);
+    assert(used + item_cost_of(item) > e->options.memory_limit);
 }
 
 void engine_check(const struct engine *e)
@@ -216,5 +230,6 @@ void engine_check(const struct engine *e)
     assert(census.connected == e->connected && census.ended == e->ended_count);
     assert(census.calls == e->calls.count && census.leases == e->leases.count);
     assert(census.stored_size == e->stored_size && census.unstored_size == e->unstored_size);
+    assert(census.starved_size == e->starved_size);
     assert(census.waits_owned == e->waits.owned && census.lives_owned == e->lives.owned);
 }

@@ -4,10 +4,10 @@
  * confirmations come: that bounds what one client that does not read can pile up in the broker. */
 #include "engine_state.h"
 
-enum {
-    ANSWER_MARGIN = 1024, /* bytes of a frame that are not items */
-    ITEM_MARGIN = 32      /* bytes that an item adds to a frame beside key and body */
-};
+size_t get_frame_room(const struct engine *e)
+{
+    return e->options.frame_max > ANSWER_MARGIN ? e->options.frame_max - ANSWER_MARGIN : 0;
+}
 
 bool get_has_credit(const struct engine *e, const struct session *s)
 {
@@ -48,7 +48,7 @@ static struct lease *next_lease(struct engine *e, struct call *call)
 /* How many bytes of items this answer may carry; the first item goes in any case. */
 static size_t answer_room(const struct engine *e, const struct session *s)
 {
-    size_t frame = e->options.frame_max - ANSWER_MARGIN;
+    size_t frame = get_frame_room(e);
     size_t credit = e->options.in_flight_max - s->unconfirmed_size;
     return frame < credit ? frame : credit;
 }

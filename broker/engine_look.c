@@ -33,15 +33,13 @@ static uint32_t at_most_rows(uint32_t max)
 /* Cuts the list where the frame would be full; says how many bytes of text that takes. */
 static size_t fit_frame(const struct engine *e, const struct item **items, size_t *count)
 {
-    size_t size = 0, text_size = 0, room = e->options.frame_max / 2;
+    size_t text_size = 0, room = get_frame_room(e);
     for (size_t i = 0; i < *count; i++) {
-        size_t text = (size_t)items[i]->body_size + items[i]->key_size;
-        if (i > 0 && size + text > room) {
+        size_t size = (size_t)items[i]->body_size + items[i]->key_size;
+        if (i > 0 && text_size + size + (i + 1) * ITEM_MARGIN > room)
             *count = i;
-            break;
-        }
-        size += text + sizeof(struct item_view);
-        text_size += text;
+        else
+            text_size += size;
     }
     return text_size;
 }

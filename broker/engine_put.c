@@ -10,11 +10,36 @@
 
 #include "key.h"
 
-static bool memory_fits(const struct engine *e, size_t cost)
+static void starve(struct engine *e, struct queue *q)
+{
+    if (list_has(&q->starved))
+        return;
+    list_append(&e->starved, &q->starved);
+    e->starved_size += q->unstored_size;
+    e->memory_freed = true; /* what waits here counts no more: the first in line may fit now */
+}
+
+void put_unstarve(struct engine *e, struct queue *q)
+{
+    list_remove(&q->starved);
+    e->starved_size -= q->unstored_size;
+}
+
+/* Back to the front of the line. */
+void put_starve_first(struct engine *e, struct queue *q)
+{
+    list_remove(&q->starved);
+    list_prepend(&e->starved, &q->starved);
+}
+
+/* May so much more be stored in q? It may if nothing else takes memory, whatever its size. */
+bool put_memory_fits(const struct engine *e, const struct queue *q, size_t cost)
 {
     if (!list_is_empty(&e->starved) && !e->feeding)
         return false;
-    return e->stored_size == 0 || e->stored_size + cost <= e->options.memory_limit;
+    uint64_t own = list_has(&q->starved) ? 0 : q->unstored_size;
+    uint64_t used = e->stored_size + e->unstored_size - e->starved_size - own;
+    return used == 0 || used + cost <= e->options.memory_limit;
 }
 
 /* Why a put that may not wait any longer is refused. */
@@ -67,7 +92,7 @@ static size_t items_cost(const struct queue *q, const struct request *req, size_
 /* Would all of them be stored at once? */
 static bool fits_at_once(const struct engine *e, const struct queue *q, size_t count, size_t cost)
 {
-    return list_is_empty(&q->putters) && queue_room(q) >= count && memory_fits(e, cost);
+    return list_is_empty(&q->putters) && queue_room(q) >= count && put_memory_fits(e, q, cost);
 }
 
 /* A put that must not wait is refused before anything is copied, if nothing at all can be stored. */
@@ -78,7 +103,7 @@ static enum mq_status check_room(const struct engine *e, const struct queue *q, 
         return MQ_OK;
     if (!list_is_empty(&q->putters) || queue_room(q) == 0)
         return MQ_FULL;
-    if (memory_fits(e, item_cost(req->puts[0].body.size, effective_key(q, &req->puts[0]).size)))
+    if (put_memory_fits(e, q, item_cost(req->puts[0].body.size, effective_key(q, &req->puts[0]).size)))
         return MQ_OK;
     *ret_text = "memory limit";
     return MQ_TEMPORARY;
@@ -117,7 +142,7 @@ static bool copy_items(struct engine *e, struct call *call, struct queue *q, con
 
 /* Everything a put will need until it is answered. */
 static enum mq_status reserve(struct engine *e, struct call *call, struct queue *q, const struct request *req,
-                              bool at_once)
+                              size_t cost, bool at_once)
 {
     if (!at_once && req->put_count > 1) {
         call->ids = malloc(req->put_count * sizeof *call->ids);
@@ -132,9 +157,14 @@ static enum mq_status reserve(struct engine *e, struct call *call, struct queue 
     if (!order_reserve_store(&q->order, req->put_count))
         return MQ_NO_MEMORY;
     enum mq_status status = call_enter(e, call, q, req->timeout_ms);
-    if (status != MQ_OK)
+    if (status != MQ_OK) {
         order_unreserve_store(&q->order, req->put_count);
-    return status;
+        return status;
+    }
+    q->unstored_size += cost;
+    if (list_has(&q->starved))
+        e->starved_size += cost;
+    return MQ_OK;
 }
 
 void put_submit(struct engine *e, struct call *call, const struct request *req)
@@ -155,7 +185,7 @@ void put_submit(struct engine *e, struct call *call, const struct request *req)
     if (status == MQ_OK && !at_once)
         status = check_waiting(e, call, size, cost, &text);
     if (status == MQ_OK)
-        status = reserve(e, call, q, req, at_once);
+        status = reserve(e, call, q, req, cost, at_once);
     if (status != MQ_OK) {
         call_answer(e, call, status, text);
         return;
@@ -189,6 +219,11 @@ static struct item *take_unstored(struct engine *e, struct call *call)
     call->unstored_size -= item->body_size;
     call->session->unstored_size -= item->body_size;
     e->unstored_size -= item_cost_of(item);
+    struct queue *q = call->queue;
+    if (q)
+        q->unstored_size -= item_cost_of(item);
+    if (q && list_has(&q->starved))
+        e->starved_size -= item_cost_of(item);
     return item;
 }
 
@@ -215,9 +250,8 @@ bool put_serve(struct engine *e, struct queue *q)
         struct item *item = CONTAINER_OF(list_first(&call->unstored), struct item, node);
         if (queue_room(q) == 0)
             return moved;
-        if (!memory_fits(e, item_cost_of(item))) {
-            if (!list_has(&q->starved))
-                list_append(&e->starved, &q->starved);
+        if (!put_memory_fits(e, q, item_cost_of(item))) {
+            starve(e, q);
             return moved;
         }
         store(e, q, call);
@@ -232,9 +266,11 @@ bool put_serve(struct engine *e, struct queue *q)
 void put_drop_unstored(struct engine *e, struct call *call)
 {
     struct queue *q = call->queue;
-    if (q && !list_is_empty(&call->unstored))
-        engine_mark(e, q);
     struct item *item;
+    if (q && !list_is_empty(&call->unstored)) {
+        engine_mark(e, q);
+        e->memory_freed = true;
+    }
     while ((item = take_unstored(e, call))) {
         item_free(item);
         if (q)
@@ -242,7 +278,7 @@ void put_drop_unstored(struct engine *e, struct call *call)
     }
     /* Its queue gives up its turn for memory; if others still wait there, serving it asks for a new one. */
     if (q && list_has(&q->starved)) {
-        list_remove(&q->starved);
+        put_unstarve(e, q);
         engine_mark(e, q);
         e->memory_freed = true;
     }

@@ -23,6 +23,8 @@
 enum {
     FROZEN_MS = 1000,       /* this much beyond the deadline: the broker itself was frozen */
     FREEZE_WATCH_MS = 250,  /* how often time is looked at while deadlines of sessions or leases run */
+    ANSWER_MARGIN = 1024,   /* bytes of a frame that are not items */
+    ITEM_MARGIN = 32,       /* bytes that an item adds to a frame beside key and body */
     LOST_LEASES_MAX = 65536 /* per session: leases that ended under it and that it has not asked about */
 };
 
@@ -43,7 +45,7 @@ struct call {
     struct queue *queue; /* while it waits */
     uint64_t number;
     enum mq_verb verb;
-    bool waits; /* else it is answered */
+    bool waits; /* for its answer; from call_enter() on, in a line */
     bool owns_deadline;
     bool auto_done; /* get */
     bool of_broker; /* stat: not of a queue */
@@ -124,6 +126,7 @@ struct engine {
     uint64_t ready, leased, waiting;
     uint64_t stored_size;   /* memory of items in queues, leased ones included */
     uint64_t unstored_size; /* memory of items in waiting puts */
+    uint64_t starved_size;  /* ... of starved queues */
     struct totals totals;
     uint64_t repeats, sessions_lost, forgotten;
     struct item_view *views; /* MQ_ITEMS_MAX: the items of the reply being drained */
@@ -151,12 +154,16 @@ void call_expire(struct engine *e, struct call *call); /* its time is over */
 /* engine_put.c */
 void put_submit(struct engine *e, struct call *call, const struct request *req);
 bool put_serve(struct engine *e, struct queue *q); /* true: something moved */
+bool put_memory_fits(const struct engine *e, const struct queue *q, size_t cost);
+void put_unstarve(struct engine *e, struct queue *q);
+void put_starve_first(struct engine *e, struct queue *q);
 void put_drop_unstored(struct engine *e, struct call *call);
 enum mq_status put_refusal(const struct queue *q, const char **ret_text);
 
 /* engine_get.c */
 void get_submit(struct engine *e, struct call *call, const struct request *req);
 bool get_serve(struct engine *e, struct queue *q);
+size_t get_frame_room(const struct engine *e); /* bytes of items in one answer */
 bool get_has_credit(const struct engine *e, const struct session *s);
 void get_credit_grown(struct engine *e, struct session *s);
 

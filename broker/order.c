@@ -161,7 +161,9 @@ struct item *order_discard(struct order *order)
 
 struct item *order_oldest(const struct order *order)
 {
-    return list_is_empty(&order->fresh) ? order_first(order) : item_at_node(list_first(&order->fresh));
+    if (order->kind == MQ_KIND_LIFO && !list_is_empty(&order->fresh))
+        return item_at_node(list_first(&order->fresh));
+    return order_first(order);
 }
 
 /* The best items of the heap, best first: its root, then always the best child of what was chosen.

@@ -1,14 +1,14 @@
 /* order.h - the waiting items of one queue, in the order in which they are to be handed out.
  *
- * FIFO: ascending id. LIFO: descending id. Priority: lowest key first, ties ascending id. An item that comes back
- * takes its old place again, whatever has happened meanwhile.
+ * FIFO: ascending id. LIFO: descending id. Priority: lowest key first, ties ascending id. An item that comes
+ * back takes its old place again, whatever has happened meanwhile.
  *
- * FIFO and LIFO keep items that were never taken in a list, where both ends are cheap, and only those that came
- * back in a heap; the next item is the better one of the two. Priority keeps all in the heap.
+ * FIFO and LIFO keep items that were never taken in a list, where both ends are cheap, and only those that
+ * came back in a heap; the next item is the better one of the two. Priority keeps all in the heap.
  *
  * So that coming back can never fail, room in the heap is reserved beforehand: order_reserve_store() before
- * storing, order_reserve_take() before taking. Each order_add() uses one of the former, each order_take() one of
- * the latter; the item owns that room until order_forget() or order_discard(). */
+ * storing, order_reserve_take() before taking. Each order_add() uses one of the former, each order_take() one
+ * of the latter; the item owns that room until order_forget() or order_discard(). */
 #ifndef MQ_ORDER_H
 #define MQ_ORDER_H
 
@@ -41,13 +41,14 @@ void order_forget(struct order *order);
 /* Removes the first for good; NULL: empty. */
 struct item *order_discard(struct order *order);
 
-/* The item that has waited longest (FIFO, LIFO: among those never taken, if there are any; priority: the first
- * one, since nothing is walked to find out). NULL: empty. */
+/* The item that has waited longest, as far as can be told without walking: FIFO the first one, LIFO the
+ * oldest of those never taken (else the first), priority the first. NULL: empty. */
 struct item *order_oldest(const struct order *order);
 
-/* Up to max items from the front, or from the end, best first. Changes nothing. The end of a heap takes a walk
- * over it. False: out of memory. */
-bool order_peek(const struct order *order, bool last, size_t max, const struct item **ret_items, size_t *ret_count);
+/* Up to max items from the front, or from the end, best first. Changes nothing. The end of a heap takes a
+ * walk over it. False: out of memory. */
+bool order_peek(const struct order *order, bool last, size_t max, const struct item **ret_items,
+                size_t *ret_count);
 
 /* < 0: a is handed out before b. */
 int order_compare(const struct order *order, const struct item *a, const struct item *b);

@@ -25,6 +25,7 @@ struct queue {
     uint64_t getter_count, putter_count, joiner_count;
     struct list_node marked;  /* it has changed and is to be served */
     struct list_node starved; /* a putter waits for memory */
+    uint64_t unstored_size;   /* memory of items in its waiting puts */
     bool is_shut_down, is_immediate;
     uint64_t made_ms;
     struct totals totals;

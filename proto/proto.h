@@ -150,7 +150,7 @@ struct queue_stat {
     uint64_t returned;                  /* items that came back: released, lease over, session over */
     uint64_t discarded;                 /* by purge, immediate shutdown, forced remove */
     uint64_t age_ms;                    /* since the queue was made */
-    uint64_t oldest_ms; /* how long the item with the lowest waiting id has existed; 0: none waits */
+    uint64_t oldest_ms; /* age of the item that waits longest (LIFO: never taken; priority: the next one) */
     bool is_shut_down;
     bool is_immediate; /* ... immediately */
 };
