@@ -106,7 +106,7 @@ static void open_a_hundred(void *context, int report_fd)
     atomic_int *may_close = context;
     struct mqc *clients[CLIENTS_EACH];
     for (int i = 0; i < CLIENTS_EACH; i++) {
-        clients[i] = client_open(i % 2 ? server.tcp : server.ipc);
+        clients[i] = client_with_patience(i % 2 ? server.tcp : server.ipc);
         struct mqc_queue *queue = queue_open(clients[i], "thousand");
         put_text(queue, "x");
         mqc_queue_close(queue);

@@ -53,14 +53,6 @@ static void *consume(void *context)
     return NULL;
 }
 
-static struct mqc *client_with_patience(const char *endpoint)
-{
-    struct mqc_options options = {.given = MQC_OPTION_CONNECT_TIMEOUT, .connect_timeout_ms = 3 * LIMIT_MS};
-    struct mqc *mqc = NULL;
-    OK(mqc_open(endpoint, &options, &mqc));
-    return mqc;
-}
-
 static void whatever_happens_to_the_line_each_put_is_stored_once_and_each_item_done_once(void)
 {
     static struct trip trip;

@@ -11,6 +11,14 @@ struct mqc *client_open(const char *endpoint)
     return mqc;
 }
 
+struct mqc *client_with_patience(const char *endpoint)
+{
+    struct mqc_options options = {.given = MQC_OPTION_CONNECT_TIMEOUT, .connect_timeout_ms = 60000};
+    struct mqc *mqc = NULL;
+    OK(mqc_open(endpoint, &options, &mqc));
+    return mqc;
+}
+
 struct mqc_queue *queue_open(struct mqc *mqc, const char *name)
 {
     struct mqc_queue *queue = NULL;

@@ -11,6 +11,7 @@
 #define OK(call) REQUIRE((call) == MQ_OK)
 
 struct mqc *client_open(const char *endpoint);
+struct mqc *client_with_patience(const char *endpoint); /* waits for a broker for a minute */
 struct mqc_queue *queue_open(struct mqc *mqc, const char *name);
 struct mqc_queue *queue_bounded(struct mqc *mqc, const char *name, int64_t maxsize);
 struct mqc_queue *queue_of_kind(struct mqc *mqc, const char *name, enum mq_kind kind, int64_t maxsize);
