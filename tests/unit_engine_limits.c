@@ -1,0 +1,239 @@
+#include "rig.h"
+
+#include <string.h>
+
+enum { BODY_SIZE = 1000 };
+
+/* Puts until the broker has no memory for more; returns how many were stored. */
+static uint64_t fill_memory(struct rig *r)
+{
+    for (uint64_t stored = 0;; stored++) {
+        CHECK(stored < 1000);
+        rig_put(r, BULK(1, BODY_SIZE));
+        enum mq_status status = r->replies[r->reply_first].answer.status;
+        CHECK_REPLY(r, SESSION(1), status, "");
+        if (status == MQ_OK)
+            continue;
+        CHECK_EQUAL(status, MQ_TEMPORARY);
+        return stored;
+    }
+}
+
+static void no_memory_for_a_put_is_temporary_and_says_why(void)
+{
+    struct rig r = rig_new((struct rig_options){.memory_limit = 10 * BODY_SIZE});
+    uint64_t stored = fill_memory(&r);
+    CHECK(stored >= 5);
+    CHECK(stored <= 10);
+    CHECK(strcmp(rig_last(&r)->text, "memory limit") == 0);
+    CHECK_SIZES(&r, "q", stored, 0);
+    rig_free(&r);
+}
+
+static void a_put_without_memory_waits_as_if_full(void)
+{
+    struct rig r = rig_new((struct rig_options){.memory_limit = 10 * BODY_SIZE});
+    fill_memory(&r);
+    rig_put(&r, SESSION(2), BULK(1, BODY_SIZE), TIMEOUT(500), WAITS);
+    rig_run_to(&r, 499);
+    CHECK_NO_REPLY(&r);
+    rig_run_to(&r, 500);
+    CHECK_REPLY(&r, SESSION(2), MQ_TEMPORARY, "");
+    CHECK(strcmp(rig_last(&r)->text, "memory limit") == 0);
+    rig_free(&r);
+}
+
+static void get_done_and_looking_go_on_without_memory_for_puts(void)
+{
+    struct rig r = rig_new((struct rig_options){.memory_limit = 10 * BODY_SIZE});
+    fill_memory(&r);
+    rig_peek(&r, OK);
+    rig_stat(&r, OK);
+    rig_list(&r, OK);
+    rig_ping(&r, OK);
+    rig_get(&r, OK);
+    rig_release(&r, IDS(rig_last(&r)->items[0].id), OK);
+    rig_get(&r, OK);
+    rig_done(&r, IDS(rig_last(&r)->items[0].id), OK);
+    rig_open(&r, QUEUE("another"), OK);
+    rig_free(&r);
+}
+
+static void memory_that_is_freed_resumes_waiting_puts_in_arrival_order(void)
+{
+    struct rig r = rig_new((struct rig_options){.memory_limit = 10 * BODY_SIZE});
+    rig_open(&r, QUEUE("p"), OK);
+    fill_memory(&r);
+    rig_put(&r, SESSION(2), QUEUE("p"), BULK(1, BODY_SIZE), FOREVER, WAITS);
+    rig_put(&r, SESSION(3), BULK(1, BODY_SIZE), FOREVER, WAITS);
+    rig_put(&r, SESSION(4), QUEUE("p"), BULK(1, BODY_SIZE), FOREVER, WAITS);
+    int order[3] = {0}, served = 0;
+    for (int i = 0; i < 20 && served < 3; i++) {
+        rig_get(&r, SESSION(5), OK);
+        rig_done(&r, SESSION(5), IDS(rig_last(&r)->items[0].id), OK);
+        while (served < 3 && r.reply_first < r.reply_count) {
+            order[served++] = r.replies[r.reply_first].session;
+            CHECK_REPLY(&r, SESSION(order[served - 1]), MQ_OK, "");
+        }
+    }
+    CHECK_EQUAL(served, 3);
+    CHECK_EQUAL(order[0], 2);
+    CHECK_EQUAL(order[1], 3);
+    CHECK_EQUAL(order[2], 4);
+    rig_free(&r);
+}
+
+static void memory_freed_by_purge_and_by_remove_resumes_puts_of_other_queues(void)
+{
+    struct rig r = rig_new((struct rig_options){.memory_limit = 10 * BODY_SIZE});
+    rig_open(&r, QUEUE("p"), OK);
+    fill_memory(&r);
+    rig_put(&r, SESSION(2), QUEUE("p"), BULK(1, BODY_SIZE), FOREVER, WAITS);
+    rig_purge(&r, OK);
+    CHECK_REPLY(&r, SESSION(2), MQ_OK, "");
+    fill_memory(&r);
+    rig_put(&r, SESSION(2), QUEUE("p"), BULK(1, BODY_SIZE), FOREVER, WAITS);
+    rig_remove(&r, FORCE, OK);
+    CHECK_REPLY(&r, SESSION(2), MQ_OK, "");
+    rig_free(&r);
+}
+
+static void memory_freed_by_a_putter_that_gives_up_resumes_the_others(void)
+{
+    struct rig r = rig_new((struct rig_options){.memory_limit = 10 * BODY_SIZE, .maxsize = 1});
+    rig_open(&r, QUEUE("p"), OK);
+    rig_put(&r, BULK(1, BODY_SIZE), OK);
+    rig_put(&r, SESSION(2), BULK(8, BODY_SIZE), TIMEOUT(100), WAITS);
+    rig_put(&r, SESSION(3), QUEUE("p"), BULK(4, BODY_SIZE), FOREVER, WAITS);
+    rig_run_to(&r, 99);
+    CHECK_NO_REPLY(&r);
+    rig_run_to(&r, 100);
+    CHECK_REPLY(&r, SESSION(2), MQ_FULL, "");
+    CHECK_REPLY(&r, SESSION(3), MQ_OK, "");
+    CHECK_EQUAL(rig_last(&r)->answer.count, 4);
+    rig_free(&r);
+}
+
+static void all_memory_comes_back_when_everything_is_done(void)
+{
+    struct rig r = rig_new((struct rig_options){.kind = MQ_KIND_PRIORITY, .maxsize = 3});
+    uint64_t before = rig_look_at_broker(&r).memory;
+    rig_put(&r, BULK(5, BODY_SIZE), TIMEOUT(50), WAITS);
+    CHECK(rig_look_at_broker(&r).memory >= before + 5 * BODY_SIZE);
+    rig_get(&r, MAX(3), OK);
+    rig_release(&r, IDS(rig_last(&r)->items[1].id), OK);
+    rig_purge(&r, OK);
+    CHECK_REPLY(&r, SESSION(1), MQ_OK, "");
+    rig_remove(&r, FORCE, OK);
+    CHECK_EQUAL(rig_look_at_broker(&r).memory, before);
+    rig_free(&r);
+}
+
+static void more_waiting_requests_than_allowed_are_refused_by_limit(void)
+{
+    struct rig r = rig_new((struct rig_options){.waiting_max = 3, .maxsize = 1});
+    rig_put(&r, BODY("a"), OK);
+    rig_put(&r, BODY("b"), FOREVER, WAITS);
+    rig_join(&r, FOREVER, WAITS);
+    rig_open(&r, QUEUE("p"), OK);
+    rig_get(&r, QUEUE("p"), FOREVER, WAITS);
+    rig_get(&r, QUEUE("p"), FOREVER, SAYS(MQ_LIMIT));
+    rig_put(&r, BODY("c"), TIMEOUT(100), SAYS(MQ_LIMIT));
+    rig_join(&r, TIMEOUT(100), SAYS(MQ_LIMIT));
+    rig_get(&r, QUEUE("p"), SAYS(MQ_EMPTY));
+    rig_get(&r, SESSION(2), QUEUE("p"), FOREVER, WAITS);
+    rig_put(&r, QUEUE("p"), BODY("d"), OK);
+    CHECK_REPLY(&r, SESSION(1), MQ_OK, "d");
+    rig_get(&r, QUEUE("p"), FOREVER, WAITS);
+    rig_free(&r);
+}
+
+static void a_session_may_have_only_so_many_bytes_in_waiting_puts(void)
+{
+    struct rig r = rig_new((struct rig_options){.in_flight_max = 2500, .maxsize = 1});
+    rig_put(&r, BULK(1, BODY_SIZE), OK);
+    rig_put(&r, BULK(1, BODY_SIZE), FOREVER, WAITS);
+    rig_put(&r, BULK(1, BODY_SIZE), FOREVER, WAITS);
+    rig_put(&r, BULK(1, BODY_SIZE), FOREVER, SAYS(MQ_LIMIT));
+    CHECK_EQUAL(rig_last(&r)->answer.count, 0);
+    rig_put(&r, SESSION(2), BULK(1, BODY_SIZE), FOREVER, WAITS);
+    rig_get(&r, OK);
+    CHECK_REPLY(&r, SESSION(1), MQ_OK, "");
+    rig_put(&r, BULK(1, BODY_SIZE), FOREVER, WAITS);
+    rig_free(&r);
+}
+
+/* A waiting request becomes an unconfirmed answer without its client's doing, so both are counted together.
+ */
+static void a_session_with_too_many_open_requests_is_refused(void)
+{
+    struct rig r = rig_new((struct rig_options){.unconfirmed_max = 2, .waiting_max = 1, .silent = true});
+    rig_put(&r, BODY("a"), OK);
+    rig_put(&r, BODY("b"), OK);
+    rig_join(&r, FOREVER, WAITS);
+    rig_put(&r, BODY("d"), REFUSED(MQ_LIMIT));
+    CHECK_SIZES(&r, "q", 2, 0);
+    rig_confirm(&r, RANGES({2, 3}));
+    rig_put(&r, BODY("d"), OK);
+    rig_free(&r);
+}
+
+static void more_queues_than_allowed_are_refused_by_limit(void)
+{
+    struct rig r = rig_new((struct rig_options){.queues_max = 3});
+    rig_open(&r, QUEUE("b"), OK);
+    rig_open(&r, QUEUE("c"), OK);
+    rig_open(&r, QUEUE("d"), SAYS(MQ_LIMIT));
+    rig_open(&r, QUEUE("c"), OK);
+    rig_remove(&r, QUEUE("b"), OK);
+    rig_open(&r, QUEUE("d"), OK);
+    rig_free(&r);
+}
+
+static void more_sessions_than_allowed_are_refused_by_limit(void)
+{
+    struct rig r = rig_new((struct rig_options){.sessions_max = 2});
+    rig_hello(&r, SESSION(2), SAYS(MQ_OK));
+    rig_hello(&r, SESSION(3), SAYS(MQ_LIMIT));
+    rig_bye(&r, SESSION(2));
+    rig_hello(&r, SESSION(3), SAYS(MQ_OK));
+    rig_free(&r);
+}
+
+static void the_limits_are_told_in_the_welcome_and_in_stat(void)
+{
+    struct rig r = rig_new((struct rig_options){.waiting_max = 7, .body_max = 99, .in_flight_max = 1234567});
+    rig_hello(&r, SESSION(2), SAYS(MQ_OK));
+    CHECK_EQUAL(r.welcome.waiting_max, 7);
+    CHECK_EQUAL(r.welcome.body_max, 99);
+    CHECK_EQUAL(r.welcome.in_flight_max, 1234567);
+    CHECK_EQUAL(r.welcome.resume_grace_ms, 3000);
+    CHECK_EQUAL(r.welcome.unconfirmed_max, MQ_UNCONFIRMED_MAX);
+    struct broker_stat stat = rig_look_at_broker(&r);
+    CHECK_EQUAL(stat.waiting_max, 7);
+    CHECK_EQUAL(stat.body_max, 99);
+    CHECK_EQUAL(stat.remember_ms, 600000);
+    CHECK_EQUAL(stat.queues_max, MQ_QUEUES_MAX);
+    rig_free(&r);
+}
+
+static const struct unit_test tests[] = {
+    UNIT(no_memory_for_a_put_is_temporary_and_says_why),
+    UNIT(a_put_without_memory_waits_as_if_full),
+    UNIT(get_done_and_looking_go_on_without_memory_for_puts),
+    UNIT(memory_that_is_freed_resumes_waiting_puts_in_arrival_order),
+    UNIT(memory_freed_by_purge_and_by_remove_resumes_puts_of_other_queues),
+    UNIT(memory_freed_by_a_putter_that_gives_up_resumes_the_others),
+    UNIT(all_memory_comes_back_when_everything_is_done),
+    UNIT(more_waiting_requests_than_allowed_are_refused_by_limit),
+    UNIT(a_session_may_have_only_so_many_bytes_in_waiting_puts),
+    UNIT(a_session_with_too_many_open_requests_is_refused),
+    UNIT(more_queues_than_allowed_are_refused_by_limit),
+    UNIT(more_sessions_than_allowed_are_refused_by_limit),
+    UNIT(the_limits_are_told_in_the_welcome_and_in_stat),
+};
+
+int main(void)
+{
+    return unit_run("engine: limits", tests, sizeof tests / sizeof *tests);
+}
