@@ -88,14 +88,18 @@ void engine_free(struct engine *e)
     free(e);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 uint64_t engine_deadline_ms(const struct engine *e)
 {
-    uint64_t due = heap_first_rank(&e->waits), life = heap_first_rank(&e->lives);
+    uint64_t due = earlier(heap_first_rank(&e->waits), session_first_forget_ms(e));
     if (e->lives.count == 0)
         return due;
-    if (e->now_ms + FREEZE_WATCH_MS < due)
-        due = e->now_ms + FREEZE_WATCH_MS;
-    return life < due ? life : due;
+    due = earlier(due, e->now_ms + FREEZE_WATCH_MS);
+    return earlier(due, heap_first_rank(&e->lives));
 }
 
 /* Time has passed. If far more than was asked for, the broker itself did not run, and those who could not
@@ -104,8 +108,8 @@ void engine_clock(struct engine *e, uint64_t now_ms)
 {
     assert(now_ms >= e->now_ms);
     uint64_t wanted = engine_deadline_ms(e);
-    if (e->lives.count > 0 && now_ms > wanted && now_ms - wanted > FROZEN_MS)
-        heap_shift(&e->lives, now_ms - e->now_ms);
+    if (now_ms > wanted && now_ms - wanted > FROZEN_MS)
+        session_postpone_all(e, now_ms - wanted);
     e->now_ms = now_ms;
 }
 
@@ -281,19 +285,20 @@ enum mq_status engine_submit(struct engine *e, uint64_t now_ms, struct session *
 static void fire(struct engine *e, struct timer *timer)
 {
     if (timer->kind == TIMER_SESSION)
-        session_expire(e, session_of_timer(timer));
+        session_end(e, session_of_timer(timer));
     else
         lease_return(e, CONTAINER_OF(timer, struct lease, timer), false, true);
 }
 
 /* Leases and sessions first, so that an item that comes back in time still reaches a getter whose time is
- * over at the same moment. Nothing that fires sets a deadline that is already due, except a `remember` of 0.
- */
+ * over at the same moment. Nothing that fires sets a deadline that is already due. */
 void engine_tick(struct engine *e, uint64_t now_ms)
 {
     engine_clock(e, now_ms);
     while (heap_first_rank(&e->lives) <= now_ms)
         fire(e, CONTAINER_OF(heap_first(&e->lives), struct timer, entry));
+    while (session_first_forget_ms(e) <= now_ms)
+        session_free(e, session_first_ended(e));
     engine_settle(e);
     while (heap_first_rank(&e->waits) <= now_ms)
         call_expire(e, CONTAINER_OF(heap_first(&e->waits), struct call, deadline));

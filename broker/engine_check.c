@@ -99,7 +99,7 @@ static void check_sessions(const struct engine *e, struct census *census)
         const struct session *s = CONTAINER_OF(n, struct session, by_id);
         check_calls(e, s, census);
         check_leases(s, census);
-        assert(heap_has(&s->timer.entry) == (s->peer == NULL));
+        assert(heap_has(&s->timer.entry) == (!s->peer && !s->ended));
         assert(s->ended == list_has(&s->of_ended));
         assert(!s->ended || !s->peer);
         census->connected += s->peer != NULL;

@@ -72,11 +72,11 @@ static void stop_timer(struct engine *e, struct session *s)
         heap_remove(&e->lives, &s->timer.entry);
 }
 
-static void start_timer(struct engine *e, struct session *s, uint64_t wait_ms)
+/* So many ms from now. */
+static uint64_t later(const struct engine *e, uint64_t wait_ms)
 {
     uint64_t most = UINT64_MAX - 1 - e->now_ms;
-    stop_timer(e, s);
-    heap_add(&e->lives, &s->timer.entry, e->now_ms + (wait_ms < most ? wait_ms : most));
+    return e->now_ms + (wait_ms < most ? wait_ms : most);
 }
 
 static void leave_ended(struct engine *e, struct session *s)
@@ -125,10 +125,40 @@ void session_free(struct engine *e, struct session *s)
     free(s);
 }
 
+struct session *session_first_ended(const struct engine *e)
+{
+    struct list_node *node = list_first(&e->ended);
+    return node ? CONTAINER_OF(node, struct session, of_ended) : NULL;
+}
+
+uint64_t session_first_forget_ms(const struct engine *e)
+{
+    const struct session *s = session_first_ended(e);
+    return s ? s->forget_ms : UINT64_MAX;
+}
+
+/* The broker did not run for so long: all deadlines of sessions and leases move. */
+void session_postpone_all(struct engine *e, uint64_t by_ms)
+{
+    heap_shift(&e->lives, by_ms);
+    for (struct list_node *n = list_first(&e->ended); n; n = list_next(&e->ended, n)) {
+        struct session *s = CONTAINER_OF(n, struct session, of_ended);
+        s->forget_ms += by_ms < UINT64_MAX - 1 - s->forget_ms ? by_ms : UINT64_MAX - 1 - s->forget_ms;
+    }
+}
+
+static void forget_first_ended(struct engine *e)
+{
+    e->forgotten++;
+    session_free(e, session_first_ended(e));
+}
+
 /* The first step of the end: nobody waits for it any more and nothing is held by it, but what it was
  * answered, and that its waiting requests were cancelled, can still be asked for. */
-static void end(struct engine *e, struct session *s)
+void session_end(struct engine *e, struct session *s)
 {
+    assert(!s->peer && !s->ended);
+    stop_timer(e, s);
     struct list_node *node = list_first(&s->calls);
     while (node) {
         struct call *call = CONTAINER_OF(node, struct call, of_session);
@@ -138,23 +168,12 @@ static void end(struct engine *e, struct session *s)
     }
     return_leases(e, s, true);
     s->ended = true;
+    s->forget_ms = later(e, e->options.remember_ms);
     list_append(&e->ended, &s->of_ended);
     e->ended_count++;
     e->sessions_lost++;
-    start_timer(e, s, e->options.remember_ms);
-    if (e->ended_count > e->options.remembered_max) {
-        e->forgotten++;
-        session_free(e, CONTAINER_OF(list_first(&e->ended), struct session, of_ended));
-    }
-}
-
-void session_expire(struct engine *e, struct session *s)
-{
-    assert(!s->peer);
-    if (s->ended)
-        session_free(e, s);
-    else
-        end(e, s);
+    if (e->ended_count > e->options.remembered_max)
+        forget_first_ended(e);
 }
 
 void engine_disconnect(struct engine *e, uint64_t now_ms, struct session *s)
@@ -162,7 +181,7 @@ void engine_disconnect(struct engine *e, uint64_t now_ms, struct session *s)
     engine_clock(e, now_ms);
     assert(s->peer);
     unbind(e, s);
-    start_timer(e, s, e->options.resume_grace_ms);
+    heap_add(&e->lives, &s->timer.entry, later(e, e->options.resume_grace_ms));
     engine_settle(e);
 }
 
@@ -198,8 +217,7 @@ static enum mq_status open_new(struct engine *e, const struct hello *hello, stru
     if (e->sessions.count >= e->options.sessions_max) {
         if (list_is_empty(&e->ended))
             return refuse(welcome, MQ_LIMIT, "sessions");
-        e->forgotten++;
-        session_free(e, CONTAINER_OF(list_first(&e->ended), struct session, of_ended));
+        forget_first_ended(e);
     }
     *ret_session = session_new(e, hello);
     return *ret_session ? MQ_OK : refuse(welcome, MQ_TEMPORARY, "out of memory");

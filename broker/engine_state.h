@@ -84,7 +84,8 @@ struct lease {
 struct session {
     struct table_node by_id;
     struct list_node of_ended; /* while ended */
-    struct timer timer;        /* disconnected: resume_grace; ended: remember */
+    struct timer timer;        /* while disconnected and not ended: resume_grace */
+    uint64_t forget_ms;        /* while ended: when `remember` is over */
     uint8_t id[MQ_SESSION_ID_SIZE];
     uint64_t number; /* public */
     void *peer;      /* NULL: no connection */
@@ -110,7 +111,7 @@ struct engine {
     struct queue **queue_list; /* by name, ascending */
     size_t queue_list_capacity;
     struct table sessions;
-    struct list ended; /* sessions, the one that ended first is first */
+    struct list ended; /* sessions, ascending forget_ms */
     size_t ended_count;
     uint64_t connected;
     uint64_t next_session, next_item;
@@ -199,7 +200,10 @@ void ping_submit(struct engine *e, struct call *call, const struct request *req)
 
 /* engine_session.c */
 struct session *session_of_timer(struct timer *timer);
-void session_expire(struct engine *e, struct session *s); /* its timer is due */
+void session_end(struct engine *e, struct session *s); /* resume_grace is over */
+void session_postpone_all(struct engine *e, uint64_t by_ms);
+struct session *session_first_ended(const struct engine *e); /* NULL: none */
+uint64_t session_first_forget_ms(const struct engine *e);    /* UINT64_MAX: none */
 void session_free(struct engine *e, struct session *s);
 
 #endif
