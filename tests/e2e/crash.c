@@ -198,11 +198,11 @@ static void a_lease_that_is_over_gives_the_item_to_another_and_refuses_the_first
 static void an_extended_lease_lasts_longer(void)
 {
     struct mqc *mqc = client_that_does_not_renew();
-    struct mqc_queue *queue = queue_with_lease(mqc, "extended", 300);
+    struct mqc_queue *queue = queue_with_lease(mqc, "extended", 1000);
     put_text(queue, "x");
     struct mqc_item *item = get_item(queue);
     CHECK_EQUAL(mqc_extend(item, 60000), MQ_OK);
-    CHECK_EQUAL(try_get(queue, 700), MQ_EMPTY);
+    CHECK_EQUAL(try_get(queue, 1500), MQ_EMPTY);
     CHECK_EQUAL(mqc_task_done(item), MQ_OK);
     mqc_queue_close(queue);
     mqc_close(mqc);
@@ -211,10 +211,10 @@ static void an_extended_lease_lasts_longer(void)
 static void a_lease_is_renewed_for_as_long_as_the_program_holds_the_item(void)
 {
     struct mqc *mqc = client_open(server.tcp);
-    struct mqc_queue *queue = queue_with_lease(mqc, "renewed", 300);
+    struct mqc_queue *queue = queue_with_lease(mqc, "renewed", 1000);
     put_text(queue, "x");
     struct mqc_item *item = get_item(queue);
-    CHECK_EQUAL(try_get(queue, 1500), MQ_EMPTY);
+    CHECK_EQUAL(try_get(queue, 2500), MQ_EMPTY);
     CHECK_EQUAL(mqc_task_done(item), MQ_OK);
     put_text(queue, "y");
     mqc_item_free(get_item(queue));

@@ -25,3 +25,23 @@ foreach(part put_get shutdown trouble)
     e2e_test(e2e_contract_${part}_${handles} "e2e;tsan" e2e_contract_${part} ${handles})
   endforeach()
 endforeach()
+
+e2e_program(e2e_handle handle.c)
+e2e_test(e2e_handle "e2e;tsan" e2e_handle)
+e2e_program(e2e_crash crash.c)
+e2e_test(e2e_crash e2e e2e_crash)
+e2e_program(e2e_crowd crowd.c)
+e2e_test(e2e_crowd e2e e2e_crowd)
+set_tests_properties(e2e_crowd PROPERTIES RUN_SERIAL TRUE)
+e2e_program(e2e_line line.c)
+e2e_test(e2e_line_cut "e2e;tsan" e2e_line cut)
+e2e_test(e2e_line_bodies e2e e2e_line bodies)
+
+# The compiler's flags that a program needs to use a library that was built with sanitizers.
+set(E2E_CFLAGS "")
+if(MQ_SANITIZE)
+  set(E2E_CFLAGS "-fsanitize=${MQ_SANITIZE}")
+endif()
+e2e_test(e2e_install e2e ${CMAKE_CURRENT_LIST_DIR}/install.sh ${CMAKE_BINARY_DIR} ${CMAKE_C_COMPILER} ${E2E_CFLAGS})
+e2e_test(e2e_readme e2e ${CMAKE_CURRENT_LIST_DIR}/readme.sh ${CMAKE_SOURCE_DIR}/README.md ${CMAKE_BINARY_DIR}
+         ${CMAKE_C_COMPILER} ${E2E_CFLAGS})
