@@ -51,4 +51,6 @@ start_broker "$prefix/bin/mq-broker"
 # The library must not take names from the programs that use it.
 others=$(nm -D --defined-only "$libdir/libmqc.so" | awk '{print $3}' | grep -v '^mqc_' | grep -v '^MQC_' || true)
 [ -z "$others" ] || fail "libmqc exports more than mqc_*: $others"
+others=$(nm -g --defined-only "$libdir/libmqc.a" | awk 'NF == 3 {print $3}' | grep -v '^mqc_' || true)
+[ -z "$others" ] || fail "libmqc.a defines more than mqc_*: $others"
 [ "$(nm -D --defined-only "$libdir/libmqc.so" | grep -c ' mqc_')" -gt 40 ] || fail "libmqc exports too little"
