@@ -46,6 +46,7 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     table_init(&e->leases);
     heap_init(&e->waits, NULL);
     heap_init(&e->lives, NULL);
+    list_init(&e->session_list);
     list_init(&e->ended);
     list_init(&e->marked);
     list_init(&e->starved);
@@ -56,9 +57,9 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
 /* A session's items must be back before it can be freed. */
 static void free_sessions(struct engine *e)
 {
-    struct table_node *node;
-    while ((node = table_walk(&e->sessions, NULL))) {
-        struct session *s = CONTAINER_OF(node, struct session, by_id);
+    struct list_node *node;
+    while ((node = list_first(&e->session_list))) {
+        struct session *s = CONTAINER_OF(node, struct session, of_engine);
         struct list_node *lease;
         while ((lease = list_first(&s->leases)))
             lease_return(e, CONTAINER_OF(lease, struct lease, of_session), false, false);

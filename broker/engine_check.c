@@ -95,8 +95,11 @@ static void check_leases(const struct session *s, struct census *census)
 
 static void check_sessions(const struct engine *e, struct census *census)
 {
-    for (struct table_node *n = table_walk(&e->sessions, NULL); n; n = table_walk(&e->sessions, n)) {
-        const struct session *s = CONTAINER_OF(n, struct session, by_id);
+    uint64_t last = 0, count = 0;
+    for (struct list_node *n = list_first(&e->session_list); n; n = list_next(&e->session_list, n), count++) {
+        const struct session *s = CONTAINER_OF(n, struct session, of_engine);
+        assert(s->number > last);
+        last = s->number;
         check_calls(e, s, census);
         check_leases(s, census);
         assert(heap_has(&s->timer.entry) == (!s->peer && !s->ended));
@@ -105,6 +108,7 @@ static void check_sessions(const struct engine *e, struct census *census)
         census->connected += s->peer != NULL;
         census->ended += s->ended;
     }
+    assert(count == e->sessions.count);
 }
 
 static uint64_t check_line(const struct list *line, enum mq_verb verb, const struct queue *q)

@@ -184,57 +184,39 @@ static void keep_row_texts(struct session_row *row, char **next)
         keep_text(&row->holds[i].queue, next);
 }
 
-static int compare_sessions(const void *a, const void *b)
-{
-    const struct session *x = *(struct session *const *)a, *y = *(struct session *const *)b;
-    return x->number < y->number ? -1 : x->number > y->number;
-}
-
-/* All sessions above a number, ascending: the table has no order of its own. */
-static size_t sort_sessions(const struct engine *e, uint64_t after, struct session **ret_list)
+/* The first rows after a public number. Returns how many; their texts have text_size bytes in all. */
+static size_t describe_sessions(const struct engine *e, uint64_t after, struct session_row *rows, size_t max,
+                                size_t *ret_text_size)
 {
     size_t count = 0;
-    for (struct table_node *n = table_walk(&e->sessions, NULL); n; n = table_walk(&e->sessions, n)) {
-        struct session *s = CONTAINER_OF(n, struct session, by_id);
-        if (s->number > after)
-            ret_list[count++] = s;
+    *ret_text_size = 0;
+    for (struct list_node *n = list_first(&e->session_list); n && count < max;
+         n = list_next(&e->session_list, n)) {
+        const struct session *s = CONTAINER_OF(n, struct session, of_engine);
+        if (s->number <= after)
+            continue;
+        describe_session(e, s, &rows[count]);
+        *ret_text_size += row_text_size(&rows[count++]);
     }
-    qsort(ret_list, count, sizeof *ret_list, compare_sessions);
     return count;
-}
-
-static enum mq_status describe_sessions(const struct engine *e, struct call *call,
-                                        struct session *const *list, size_t count)
-{
-    size_t text_size = 0;
-    char *text;
-    struct session_row *rows = calloc(count + 1, sizeof *rows);
-    enum mq_status status = MQ_NO_MEMORY;
-    for (size_t i = 0; rows && i < count; i++) {
-        describe_session(e, list[i], &rows[i]);
-        text_size += row_text_size(&rows[i]);
-    }
-    if (rows && take_rows(call, count, sizeof *rows, text_size, &text)) {
-        struct session_row *kept = call->rows;
-        for (size_t i = 0; i < count; i++) {
-            kept[i] = rows[i];
-            keep_row_texts(&kept[i], &text);
-        }
-        status = MQ_OK;
-    }
-    free(rows);
-    return status;
 }
 
 void sessions_submit(struct engine *e, struct call *call, const struct request *req)
 {
     enum mq_status status = MQ_NO_MEMORY;
-    struct session **list = malloc((e->sessions.count + 1) * sizeof *list);
-    if (list) {
-        size_t count = sort_sessions(e, req->after_number, list), max = at_most_rows(req->max);
-        status = describe_sessions(e, call, list, count < max ? count : max);
+    size_t text_size, max = at_most_rows(req->max);
+    struct session_row *rows = malloc((max + 1) * sizeof *rows);
+    char *text;
+    if (rows) {
+        size_t count = describe_sessions(e, req->after_number, rows, max, &text_size);
+        if (take_rows(call, count, sizeof *rows, text_size, &text)) {
+            memcpy(call->rows, rows, count * sizeof *rows);
+            for (size_t i = 0; i < count; i++)
+                keep_row_texts((struct session_row *)call->rows + i, &text);
+            status = MQ_OK;
+        }
     }
-    free(list);
+    free(rows);
     call_answer(e, call, status, NULL);
 }
 

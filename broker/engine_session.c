@@ -63,6 +63,7 @@ static struct session *session_new(struct engine *e, const struct hello *hello)
     list_init(&s->leases);
     list_init(&s->lost);
     table_add(&e->sessions, &s->by_id, hash_id(e, s->id));
+    list_append(&e->session_list, &s->of_engine);
     return s;
 }
 
@@ -122,6 +123,7 @@ void session_free(struct engine *e, struct session *s)
     leave_ended(e, s);
     heap_disown(&e->lives, 1);
     table_remove(&e->sessions, &s->by_id);
+    list_remove(&s->of_engine);
     free(s);
 }
 

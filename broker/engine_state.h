@@ -83,6 +83,7 @@ struct lease {
 
 struct session {
     struct table_node by_id;
+    struct list_node of_engine;
     struct list_node of_ended; /* while ended */
     struct timer timer;        /* while disconnected and not ended: resume_grace */
     uint64_t forget_ms;        /* while ended: when `remember` is over */
@@ -110,8 +111,9 @@ struct engine {
     struct table queues;
     struct queue **queue_list; /* by name, ascending */
     size_t queue_list_capacity;
-    struct table sessions;
-    struct list ended; /* sessions, ascending forget_ms */
+    struct table sessions;    /* by id */
+    struct list session_list; /* ascending public numbers */
+    struct list ended;        /* sessions, ascending forget_ms */
     size_t ended_count;
     uint64_t connected;
     uint64_t next_session, next_item;
