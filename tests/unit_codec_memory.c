@@ -1,0 +1,158 @@
+/* unit_codec_memory.c - a codec without memory says so, and goes on when there is some again.
+ *
+ * Large allocations are made to fail: by the address-space limit, or where a sanitizer has its own malloc, by
+ * that one's options. */
+#include "unit.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "codec.h"
+#include "failing_malloc.h"
+
+enum { MIB = 1 << 20 };
+
+static bool sanitized;
+
+/* Called by the sanitizers' runtimes before main, and by nobody otherwise. */
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+
+__attribute__((visibility("default"))) const char *__asan_default_options(void)
+{
+    sanitized = true;
+    return "allocator_may_return_null=1:max_allocation_size_mb=4";
+}
+
+__attribute__((visibility("default"))) const char *__tsan_default_options(void)
+{
+    return __asan_default_options();
+}
+
+static struct codec *codec;
+
+static size_t size_in_use(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    CHECK(file != NULL);
+    CHECK_EQUAL(fscanf(file, "%lu", &pages), 1);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Lets the program take `more` bytes, and no more; 0: as much as before. */
+static void limit_memory(size_t more)
+{
+    static rlim_t before;
+    struct rlimit limit;
+    if (sanitized)
+        return;
+    CHECK_EQUAL(getrlimit(RLIMIT_AS, &limit), 0);
+    if (more)
+        before = limit.rlim_cur;
+    limit.rlim_cur = more ? size_in_use() + more : before;
+    CHECK_EQUAL(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+/* Bytes that neither malloc nor its limit know of. */
+static uint8_t *map(size_t size)
+{
+    uint8_t *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(data != MAP_FAILED);
+    return data;
+}
+
+static void check_ping_works(void)
+{
+    struct request ping = {.verb = MQ_VERB_PING, .number = 7};
+    struct client_frame seen;
+    struct bytes frame;
+    const char *why;
+    CHECK_EQUAL(codec_encode_request(codec, &ping, &frame), MQ_OK);
+    CHECK_EQUAL(codec_decode_client(codec, frame, &seen, &why), MQ_OK);
+    CHECK_EQUAL(seen.request.number, 7);
+}
+
+static void without_memory_for_a_frame_it_is_not_encoded(void)
+{
+    enum { SIZE = 8 << 20 };
+    struct put_item item = {.body = {map(SIZE), SIZE}};
+    struct request put = {.verb = MQ_VERB_PUT, .number = 1, .puts = &item, .put_count = 1};
+    struct bytes frame = {NULL, 0};
+    limit_memory(4 * MIB);
+    enum mq_status status = codec_encode_request(codec, &put, &frame);
+    limit_memory(0);
+    CHECK_EQUAL(status, MQ_NO_MEMORY);
+    CHECK(frame.data == NULL);
+    check_ping_works();
+    munmap((void *)(uintptr_t)item.body.data, SIZE);
+}
+
+static void without_memory_for_its_objects_a_frame_is_not_decoded(void)
+{
+    enum { OBJECTS = 5 * MQ_ITEMS_MAX, SIZE = OBJECTS + 5 };
+    uint8_t *data = map(SIZE);
+    data[0] = 0xdd;
+    for (int i = 0; i < 4; i++)
+        data[1 + i] = (uint8_t)(OBJECTS >> (24 - 8 * i));
+    struct client_frame seen;
+    const char *why = NULL;
+    limit_memory(4 * MIB);
+    enum mq_status status = codec_decode_client(codec, (struct bytes){data, SIZE}, &seen, &why);
+    limit_memory(0);
+    CHECK_EQUAL(status, MQ_NO_MEMORY);
+    CHECK(why != NULL);
+    check_ping_works();
+    munmap(data, SIZE);
+}
+
+/* The objects of a full get still find room, each chunk being small; the list of its items does not. */
+static void without_memory_for_its_items_an_answer_is_not_decoded(void)
+{
+    static const uint8_t head[] = {0x96, 0x0e, 0x01, 0x00, 0x00, 0xdd, 0x00, 0x01, 0x00, 0x00};
+    static const uint8_t item[] = {0x93, 0x01, 0x01, 0xc4, 0x00};
+    const size_t size = sizeof head + sizeof item * MQ_ITEMS_MAX + 1;
+    uint8_t *data = map(size);
+    memcpy(data, head, sizeof head);
+    for (size_t i = 0; i < MQ_ITEMS_MAX; i++)
+        memcpy(data + sizeof head + i * sizeof item, item, sizeof item);
+    data[size - 1] = 0x80;
+    struct broker_frame seen;
+    const char *why = NULL;
+    limit_memory(9 * MIB);
+    enum mq_status status = codec_decode_broker(codec, (struct bytes){data, size}, &seen, &why);
+    limit_memory(0);
+    CHECK_EQUAL(status, MQ_NO_MEMORY);
+    CHECK(strcmp(why, "out of memory") == 0);
+    check_ping_works();
+    munmap(data, size);
+}
+
+static void without_memory_there_is_no_codec(void)
+{
+    malloc_always_fails = true;
+    struct codec *none = codec_new();
+    malloc_always_fails = false;
+    CHECK(none == NULL);
+    codec_free(NULL);
+}
+
+static const struct unit_test tests[] = {
+    UNIT(without_memory_for_a_frame_it_is_not_encoded),
+    UNIT(without_memory_for_its_objects_a_frame_is_not_decoded),
+    UNIT(without_memory_for_its_items_an_answer_is_not_decoded),
+    UNIT(without_memory_there_is_no_codec),
+};
+
+int main(void)
+{
+    codec = codec_new();
+    if (!codec)
+        return 1;
+    int failed = unit_run("codec_memory", tests, sizeof tests / sizeof *tests);
+    codec_free(codec);
+    return failed;
+}
