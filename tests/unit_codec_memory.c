@@ -16,19 +16,21 @@ enum { MIB = 1 << 20 };
 
 static bool sanitized;
 
-/* Called by the sanitizers' runtimes before main, and by nobody otherwise. */
+/* Called by the sanitizers' runtimes, before they are ready to watch anything; by nobody otherwise. */
+#define RUNTIME_HOOK __attribute__((visibility("default"), no_sanitize("address", "thread")))
 const char *__asan_default_options(void);
 const char *__tsan_default_options(void);
 
-__attribute__((visibility("default"))) const char *__asan_default_options(void)
+RUNTIME_HOOK const char *__asan_default_options(void)
 {
     sanitized = true;
     return "allocator_may_return_null=1:max_allocation_size_mb=4";
 }
 
-__attribute__((visibility("default"))) const char *__tsan_default_options(void)
+RUNTIME_HOOK const char *__tsan_default_options(void)
 {
-    return __asan_default_options();
+    sanitized = true;
+    return "allocator_may_return_null=1:max_allocation_size_mb=4";
 }
 
 static struct codec *codec;
