@@ -242,7 +242,7 @@ static uint64_t send_step(struct rig *r, const struct rig_step *step)
         settle(r);
         return number;
     }
-    if (step->verb == MQ_VERB_CANCEL && step->number && step->number <= s->sent_count) {
+    if (step->number && step->number <= s->sent_count) {
         s->sent[step->number - 1].replies_due++;
         RIG_CHECK(step, submit(r, step, step->ids, step->number) == MQ_OK, "refused: %s", r->why);
         settle(r);

@@ -39,7 +39,7 @@ struct rig_step {
     enum mq_kind kind;
     uint32_t given;
     uint32_t max;
-    uint64_t number, after_number; /* number 0: the session's next */
+    uint64_t number, after_number; /* number 0: the session's next; one that was sent: said again */
     bool auto_done, untouched, immediate, force, last, create;
     bool resume;
     uint32_t version;
