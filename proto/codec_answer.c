@@ -237,14 +237,16 @@ static const struct answer_form {
     [MQ_VERB_PING] = {0, write_nothing, read_nothing},
 };
 
-static const struct answer_form *form_of(enum mq_verb verb)
+static const struct answer_form *form_of(enum mq_verb verb, enum mq_status status)
 {
+    if (status == MQ_UNSUPPORTED)
+        return &forms[MQ_VERB_PING];
     return (size_t)verb < sizeof forms / sizeof *forms && forms[verb].read ? &forms[verb] : NULL;
 }
 
 void write_answer(struct codec *c, const struct answer *answer)
 {
-    const struct answer_form *form = form_of(answer->verb);
+    const struct answer_form *form = form_of(answer->verb, answer->status);
     assert(form);
     write_array(c, 4 + form->field_count);
     write_uint(c, answer->verb);
@@ -272,13 +274,13 @@ static void read_text_option(struct fields *f, struct answer *answer)
 
 void read_answer(struct fields *f, struct answer *answer)
 {
-    const struct answer_form *form = form_of(answer->verb);
+    answer->number = read_uint(f, UINT64_MAX);
+    answer->status = read_status(f);
+    const struct answer_form *form = form_of(answer->verb, answer->status);
     if (!form) {
         fields_fail(f, "unknown verb");
         return;
     }
-    answer->number = read_uint(f, UINT64_MAX);
-    answer->status = read_status(f);
     form->read(f, answer);
     read_text_option(f, answer);
     fields_end(f);

@@ -351,11 +351,12 @@ void write_request(struct codec *c, const struct request *request)
     write_map(c, 0);
 }
 
+/* A verb from later days is let through without its fields, so that it can be answered with UNSUPPORTED. */
 void read_request(struct fields *f, struct request *request)
 {
     const struct request_form *form = form_of(request->verb);
     bool is_cancel = request->verb == MQ_VERB_CANCEL;
-    if (!form && !is_cancel) {
+    if (request->verb < MQ_VERB_OPEN && !is_cancel) {
         fields_fail(f, "unknown verb");
         return;
     }
@@ -365,5 +366,6 @@ void read_request(struct fields *f, struct request *request)
         form->read(f, request);
         read_object(f, MSGPACK_OBJECT_MAP);
     }
-    fields_end(f);
+    if (form || is_cancel)
+        fields_end(f);
 }

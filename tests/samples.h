@@ -183,6 +183,7 @@ static const struct answer sample_answers[] = {
      .sessions = sample_sessions,
      .session_count = COUNT(sample_sessions)},
     {.verb = MQ_VERB_PING, .number = UINT64_MAX, .status = (enum mq_status)999},
+    {.verb = (enum mq_verb)200, .number = 19, .status = MQ_UNSUPPORTED, .text = TEXT("verb")},
 };
 
 static const struct hello sample_hello = {.version = MQ_PROTOCOL_VERSION,
