@@ -142,7 +142,7 @@ struct rig {
     uint64_t now_ms;
     bool silent;
     struct rig_session sessions[RIG_SESSIONS];
-    struct rig_reply *replies;
+    struct rig_reply **replies;
     size_t reply_count, reply_capacity;
     size_t reply_first;      /* all before it are taken */
     size_t reply_last;       /* the one that was checked last */
@@ -196,7 +196,8 @@ void rig_drop_step(struct rig *r, const struct rig_step *step);
 void rig_run_to(struct rig *r, uint64_t at_ms);
 void rig_sleep_to(struct rig *r, uint64_t at_ms);
 
-/* Reads the next reply of all. */
+/* The next unread reply of all, NULL: none; and the same, checked and taken. */
+const struct rig_reply *rig_next(const struct rig *r);
 const struct rig_reply *rig_read(struct rig *r, const struct rig_step *who);
 #define CHECK_REPLY(r, who, want, text)                                                                      \
     rig_read((r),                                                                                            \

@@ -65,11 +65,8 @@ uint64_t rig_id(const struct rig *r, const char *body)
 
 static void copy_items(struct rig *r, struct rig_reply *reply, const struct answer *a)
 {
-    struct rig_item *items = keep(r, NULL, 0);
-    if (a->item_count) {
-        items = calloc(a->item_count, sizeof *items);
-        assert(items);
-    }
+    struct rig_item *items = calloc(a->item_count + 1, sizeof *items);
+    assert(items);
     char *joined = malloc(a->item_count * (SHOWN_SIZE + 16) + 1), *end = joined;
     assert(joined);
     *joined = '\0';
@@ -83,10 +80,8 @@ static void copy_items(struct rig *r, struct rig_reply *reply, const struct answ
             end += sprintf(end, "#%u", view->deliveries);
     }
     reply->bodies = keep(r, joined, (size_t)(end - joined));
-    if (a->item_count) {
-        reply->items = keep(r, items, a->item_count * sizeof *items);
-        free(items);
-    }
+    reply->items = keep(r, items, a->item_count * sizeof *items);
+    free(items);
     free(joined);
 }
 
@@ -147,7 +142,7 @@ static void add_reply(struct rig *r, struct rig_reply reply)
         r->replies = realloc(r->replies, r->reply_capacity * sizeof *r->replies);
         assert(r->replies);
     }
-    r->replies[r->reply_count++] = reply;
+    r->replies[r->reply_count++] = keep(r, &reply, sizeof reply);
 }
 
 /* ---- what is true of each reply ---- */
@@ -191,7 +186,7 @@ void rig_drain(struct rig *r)
         int session = (int)((uintptr_t)peer / 1000);
         CHECK(session > 0 && session < RIG_SESSIONS);
         add_reply(r, copy_reply(r, session, &answer));
-        match(r, peer, &r->replies[r->reply_count - 1]);
+        match(r, peer, r->replies[r->reply_count - 1]);
         check_refusals(&answer);
     }
 }
@@ -200,11 +195,11 @@ void rig_drain(struct rig *r)
 
 static struct rig_reply *take(struct rig *r, size_t index)
 {
-    r->replies[index].is_taken = true;
+    r->replies[index]->is_taken = true;
     r->reply_last = index;
-    while (r->reply_first < r->reply_count && r->replies[r->reply_first].is_taken)
+    while (r->reply_first < r->reply_count && r->replies[r->reply_first]->is_taken)
         r->reply_first++;
-    return &r->replies[index];
+    return r->replies[index];
 }
 
 static void check_reply(const struct rig_step *step, const struct rig_reply *reply)
@@ -222,22 +217,27 @@ void rig_expect(struct rig *r, const struct rig_step *step, int session, uint64_
     if (step->expects == RIG_ANYTHING || step->expects == RIG_REFUSAL)
         return;
     size_t i = r->reply_first;
-    while (i < r->reply_count && (r->replies[i].is_taken || r->replies[i].session != session ||
-                                  r->replies[i].answer.number != number))
+    while (i < r->reply_count && (r->replies[i]->is_taken || r->replies[i]->session != session ||
+                                  r->replies[i]->answer.number != number))
         i++;
     if (step->expects == RIG_SILENCE) {
         RIG_CHECK(step, i == r->reply_count, "is answered with %s at once",
-                  mq_status_name(r->replies[i].answer.status));
+                  mq_status_name(r->replies[i]->answer.status));
         return;
     }
     RIG_CHECK(step, i < r->reply_count, "is not answered at once");
     check_reply(step, take(r, i));
 }
 
+const struct rig_reply *rig_next(const struct rig *r)
+{
+    return r->reply_first < r->reply_count ? r->replies[r->reply_first] : NULL;
+}
+
 const struct rig_reply *rig_read(struct rig *r, const struct rig_step *who)
 {
-    RIG_CHECK(who, r->reply_first < r->reply_count, "there is no reply");
-    const struct rig_reply *reply = &r->replies[r->reply_first];
+    const struct rig_reply *reply = rig_next(r);
+    RIG_CHECK(who, reply != NULL, "there is no reply");
     RIG_CHECK(who, reply->session == (who->session ? who->session : 1),
               "the next reply is for session %d: %s says %s \"%s\"", reply->session,
               mq_verb_name(reply->answer.verb), mq_status_name(reply->answer.status), reply->bodies);
@@ -247,9 +247,9 @@ const struct rig_reply *rig_read(struct rig *r, const struct rig_step *who)
 
 void rig_check_none(struct rig *r, const char *file, unsigned line)
 {
-    if (r->reply_first == r->reply_count)
+    const struct rig_reply *reply = rig_next(r);
+    if (!reply)
         return;
-    const struct rig_reply *reply = &r->replies[r->reply_first];
     rig_fail(file, line, "unread reply to session %d: %s says %s \"%s\"", reply->session,
              mq_verb_name(reply->answer.verb), mq_status_name(reply->answer.status), reply->bodies);
 }
@@ -257,7 +257,7 @@ void rig_check_none(struct rig *r, const char *file, unsigned line)
 const struct rig_reply *rig_last(const struct rig *r)
 {
     assert(r->reply_count > 0);
-    return &r->replies[r->reply_last];
+    return r->replies[r->reply_last];
 }
 
 void rig_forget_replies(struct rig *r)

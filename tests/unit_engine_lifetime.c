@@ -244,9 +244,9 @@ static void when_the_broker_was_frozen_sessions_have_their_grace_still(void)
     rig_get(&r, GIVES("a"));
     rig_drop(&r, AT(100));
     rig_sleep_to(&r, 10100);
-    rig_run_to(&r, 12900);
+    rig_run_to(&r, 12800);
     CHECK_SIZES(&r, "q", 0, 1);
-    rig_run_to(&r, 13200);
+    rig_run_to(&r, 13100);
     CHECK_SIZES(&r, "q", 1, 0);
     rig_free(&r);
 }
@@ -257,9 +257,9 @@ static void when_the_broker_was_frozen_leases_last_as_much_longer(void)
     rig_put(&r, BODY("a"), OK);
     rig_get(&r, AT(100), GIVES("a"));
     rig_sleep_to(&r, 5100);
-    rig_run_to(&r, 5900);
+    rig_run_to(&r, 5800);
     CHECK_SIZES(&r, "q", 0, 1);
-    rig_run_to(&r, 6200);
+    rig_run_to(&r, 6100);
     CHECK_SIZES(&r, "q", 1, 0);
     rig_free(&r);
 }

@@ -10,7 +10,7 @@ static uint64_t fill_memory(struct rig *r)
     for (uint64_t stored = 0;; stored++) {
         CHECK(stored < 1000);
         rig_put(r, BULK(1, BODY_SIZE));
-        enum mq_status status = r->replies[r->reply_first].answer.status;
+        enum mq_status status = rig_next(r)->answer.status;
         CHECK_REPLY(r, SESSION(1), status, "");
         if (status == MQ_OK)
             continue;
@@ -71,8 +71,8 @@ static void memory_that_is_freed_resumes_waiting_puts_in_arrival_order(void)
     for (int i = 0; i < 20 && served < 3; i++) {
         rig_get(&r, SESSION(5), OK);
         rig_done(&r, SESSION(5), IDS(rig_last(&r)->items[0].id), OK);
-        while (served < 3 && r.reply_first < r.reply_count) {
-            order[served++] = r.replies[r.reply_first].session;
+        while (served < 3 && rig_next(&r)) {
+            order[served++] = rig_next(&r)->session;
             CHECK_REPLY(&r, SESSION(order[served - 1]), MQ_OK, "");
         }
     }

@@ -37,7 +37,7 @@ static void peek_shows_what_came_back_in_its_old_place(void)
         rig_put(&r, BODIES("a", "b", "c", "d", "e"), OK);
         rig_get(&r, MAX(3), OK);
         rig_release(&r, IDS(rig_last(&r)->items[1].id), UNTOUCHED, OK);
-        rig_release(&r, IDS(r.replies[r.reply_count - 2].items[0].id), OK);
+        rig_release(&r, IDS(r.replies[r.reply_count - 2]->items[0].id), OK);
         rig_release(&r, ITEMS("c"), OK);
         rig_peek(&r, MAX(9), GIVES(all[kind]));
         rig_peek(&r, MAX(9), LAST, GIVES(all[kind]));
