@@ -214,6 +214,14 @@ static void read_frames(struct loop *l, uint64_t now_ms)
     zmq_msg_close(&message);
 }
 
+/* The kernel gives the lowest free number, so a high one tells how many are open. */
+static void watch_descriptors(struct loop *l, int fd)
+{
+    if ((uint32_t)fd >= l->descriptors - l->descriptors / 10)
+        log_event(l->log, LOG_WARN, "connections_near_limit",
+                  LOG_FIELDS(log_number("descriptor", (uint64_t)fd), log_number("limit", l->descriptors)));
+}
+
 /* What the monitor tells: 16 bits of event and 32 of value, a descriptor; then the endpoint. */
 static bool read_event(struct loop *l, uint64_t now_ms)
 {
@@ -227,6 +235,8 @@ static bool read_event(struct loop *l, uint64_t now_ms)
         memcpy(&fd, (char *)zmq_msg_data(&message) + sizeof event, sizeof fd);
         if (event == ZMQ_EVENT_DISCONNECTED)
             link_closed(l->link, now_ms, fd);
+        else
+            watch_descriptors(l, fd);
         skip_parts(l->monitor, &message);
     }
     zmq_msg_close(&message);
@@ -339,7 +349,9 @@ static bool open_sockets(struct loop *l)
     l->context = zmq_ctx_new();
     l->router = l->context ? zmq_socket(l->context, ZMQ_ROUTER) : NULL;
     l->monitor = l->router ? zmq_socket(l->context, ZMQ_PAIR) : NULL;
-    return l->monitor && zmq_socket_monitor(l->router, MONITOR_ENDPOINT, ZMQ_EVENT_DISCONNECTED) == 0 &&
+    return l->monitor &&
+           zmq_socket_monitor(l->router, MONITOR_ENDPOINT, ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED) ==
+               0 &&
            zmq_setsockopt(l->monitor, ZMQ_RCVHWM, &no_limit, sizeof no_limit) == 0 &&
            zmq_setsockopt(l->monitor, ZMQ_LINGER, &no_limit, sizeof no_limit) == 0 &&
            zmq_connect(l->monitor, MONITOR_ENDPOINT) == 0;

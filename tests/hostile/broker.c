@@ -1,0 +1,256 @@
+/* broker.c - see broker.h. */
+#include "broker.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "unit.h"
+
+extern char **environ;
+
+static void give_up(const char *what)
+{
+    fprintf(stderr, "gave up waiting for: %s\n", what);
+    abort();
+}
+
+uint64_t test_clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void wait_until(bool (*holds)(void *context), void *context, const char *what)
+{
+    uint64_t deadline = test_clock_ms() + DEADLINE_MS;
+    while (!holds(context)) {
+        if (test_clock_ms() > deadline)
+            give_up(what);
+        poll(NULL, 0, 2);
+    }
+}
+
+/* --- starting --- */
+
+/* Becomes the broker, and ends with the test if that ends before. The sanitizer's quarantine would look like
+ * growth. */
+static void become_broker(const struct broker *b, int out, const char *const *arguments,
+                          const char *const *more)
+{
+    char *argv[BROKER_ARGUMENTS_MAX] = {(char *)(uintptr_t)MQ_BROKER_PATH}, path[128];
+    for (int i = 0; arguments && arguments[i]; i++)
+        argv[i + 1] = (char *)(uintptr_t)arguments[i];
+    struct rlimit limit = {b->descriptors_max, b->descriptors_max};
+    if (b->descriptors_max && setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        _exit(125);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    setenv("ASAN_OPTIONS", "quarantine_size_mb=1:thread_local_quarantine_size_kb=64", 1);
+    for (; more && *more; more++)
+        putenv((char *)(uintptr_t)*more);
+    broker_path(b, "stderr", path, sizeof path);
+    int log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (log < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(log, STDERR_FILENO) < 0)
+        _exit(126);
+    execv(MQ_BROKER_PATH, argv);
+    _exit(127);
+}
+
+/* One line, or nothing if the other end is closed before. */
+static void read_line(int fd, char *line, size_t size)
+{
+    uint64_t deadline = test_clock_ms() + DEADLINE_MS;
+    size_t used = 0;
+    while (used + 1 < size) {
+        struct pollfd item = {.fd = fd, .events = POLLIN};
+        uint64_t now = test_clock_ms();
+        if (now > deadline || poll(&item, 1, (int)(deadline - now)) <= 0)
+            give_up("the ready line");
+        if (read(fd, line + used, 1) != 1 || line[used] == '\n')
+            break;
+        used++;
+    }
+    line[used] = '\0';
+}
+
+static void read_ready(struct broker *b, int fd)
+{
+    static const char begin[] = "mq-broker ready ";
+    read_line(fd, b->ready, sizeof b->ready);
+    b->endpoint[0] = '\0';
+    b->port = 0;
+    if (strncmp(b->ready, begin, sizeof begin - 1) != 0)
+        return;
+    sscanf(b->ready + sizeof begin - 1, "%255s", b->endpoint);
+    if (strncmp(b->endpoint, "tcp://", 6) == 0)
+        b->port = (uint16_t)atoi(strrchr(b->endpoint, ':') + 1);
+}
+
+void broker_start(struct broker *b, const char *const *arguments, const char *const *more)
+{
+    int out[2];
+    if (!b->directory[0]) {
+        strcpy(b->directory, "/tmp/mq-hostile-XXXXXX");
+        CHECK(mkdtemp(b->directory) != NULL);
+    }
+    CHECK(pipe2(out, O_CLOEXEC) == 0);
+    b->pid = fork();
+    CHECK(b->pid >= 0);
+    if (b->pid == 0)
+        become_broker(b, out[1], arguments, more);
+    close(out[1]);
+    read_ready(b, out[0]);
+    close(out[0]);
+}
+
+void broker_start_tcp(struct broker *b)
+{
+    static const char *const arguments[] = {"--bind", "tcp://127.0.0.1:0", NULL};
+    *b = (struct broker){0};
+    broker_start(b, arguments, NULL);
+    CHECK(b->port != 0);
+}
+
+/* --- ending --- */
+
+struct ending {
+    pid_t pid;
+    int status;
+};
+
+static bool has_ended(void *context)
+{
+    struct ending *ending = context;
+    return waitpid(ending->pid, &ending->status, WNOHANG) == ending->pid;
+}
+
+int broker_wait(struct broker *b)
+{
+    struct ending ending = {.pid = b->pid};
+    wait_until(has_ended, &ending, "the broker's end");
+    b->pid = 0;
+    return WIFEXITED(ending.status) ? WEXITSTATUS(ending.status) : 128 + WTERMSIG(ending.status);
+}
+
+void broker_remove(struct broker *b)
+{
+    DIR *directory = opendir(b->directory);
+    CHECK(directory != NULL);
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (entry->d_name[0] != '.')
+            unlinkat(dirfd(directory), entry->d_name, 0);
+    closedir(directory);
+    CHECK(rmdir(b->directory) == 0);
+    b->directory[0] = '\0';
+}
+
+void broker_stop(struct broker *b)
+{
+    CHECK(kill(b->pid, SIGTERM) == 0);
+    CHECK_EQUAL(broker_wait(b), 0);
+    CHECK(!broker_said(b, "level=error"));
+    CHECK(!broker_said(b, "Sanitizer"));
+    broker_remove(b);
+}
+
+/* --- looking at it --- */
+
+void broker_path(const struct broker *b, const char *name, char *ret_path, size_t size)
+{
+    snprintf(ret_path, size, "%s/%s", b->directory, name);
+}
+
+bool broker_said(const struct broker *b, const char *text)
+{
+    char path[128], line[4096];
+    broker_path(b, "stderr", path, sizeof path);
+    FILE *file = fopen(path, "re");
+    CHECK(file != NULL);
+    bool found = false;
+    while (!found && fgets(line, sizeof line, file))
+        found = strstr(line, text) != NULL;
+    fclose(file);
+    return found;
+}
+
+struct saying {
+    const struct broker *broker;
+    const char *text;
+};
+
+static bool has_said(void *context)
+{
+    const struct saying *saying = context;
+    return broker_said(saying->broker, saying->text);
+}
+
+void broker_wait_said(const struct broker *b, const char *text)
+{
+    struct saying saying = {b, text};
+    wait_until(has_said, &saying, text);
+}
+
+/* The number behind a word in a file of /proc. */
+static uint64_t proc_number(const char *path, const char *word)
+{
+    char line[256];
+    uint64_t number = 0;
+    FILE *file = fopen(path, "re");
+    CHECK(file != NULL);
+    while (fgets(line, sizeof line, file))
+        if (strncmp(line, word, strlen(word)) == 0)
+            number = strtoull(line + strlen(word), NULL, 10);
+    fclose(file);
+    return number;
+}
+
+size_t broker_memory_kb(const struct broker *b)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)b->pid);
+    return proc_number(path, "VmRSS:");
+}
+
+size_t broker_descriptors(const struct broker *b)
+{
+    char path[64];
+    size_t count = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)b->pid);
+    DIR *directory = opendir(path);
+    CHECK(directory != NULL);
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count - 2;
+}
+
+uint64_t broker_switches(const struct broker *b)
+{
+    char path[64];
+    uint64_t sum = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)b->pid);
+    DIR *directory = opendir(path);
+    CHECK(directory != NULL);
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        char status[400];
+        snprintf(status, sizeof status, "%s/%s/status", path, entry->d_name);
+        sum += proc_number(status, "voluntary_ctxt_switches:");
+    }
+    closedir(directory);
+    return sum;
+}

@@ -1,0 +1,54 @@
+/* broker.h - a real mq-broker in a process of its own, for a test to ill-treat.
+ *
+ * It listens in a directory made for it, or on a port that it picks; what it writes to stderr goes to a file
+ * there. Every wait has a deadline, after which the test program aborts with what it waited for. */
+#ifndef HOSTILE_BROKER_H
+#define HOSTILE_BROKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { DEADLINE_MS = 20000, BROKER_ARGUMENTS_MAX = 24 };
+
+struct broker {
+    pid_t pid;
+    unsigned descriptors_max; /* how many it may open; 0: the usual */
+    char directory[64];
+    char ready[512];    /* its line on stdout, without the newline; empty if it ended without one */
+    char endpoint[256]; /* the first */
+    uint16_t port;      /* of the first, if it is tcp */
+};
+
+/* Starts it with these arguments (NULL at the end) and the environment `more`, "A=b" each, before the usual
+ * one; either may be NULL. Returns when it is ready, or has ended. */
+void broker_start(struct broker *b, const char *const *arguments, const char *const *more);
+
+/* The same, listening at tcp://127.0.0.1:0. */
+void broker_start_tcp(struct broker *b);
+
+/* Waits for its end; the exit code, or 128 + the signal. */
+int broker_wait(struct broker *b);
+
+/* SIGTERM, broker_wait(). Checks that the exit code is 0 and that it had nothing to say about errors. */
+void broker_stop(struct broker *b);
+
+/* Removes the directory, after broker_wait(). */
+void broker_remove(struct broker *b);
+
+void broker_path(const struct broker *b, const char *name, char *ret_path, size_t size);
+bool broker_said(const struct broker *b, const char *text); /* on stderr, so far */
+void broker_wait_said(const struct broker *b, const char *text);
+
+size_t broker_memory_kb(const struct broker *b);   /* VmRSS */
+size_t broker_descriptors(const struct broker *b); /* open ones */
+uint64_t broker_switches(const struct broker *b);  /* voluntary context switches of all its threads */
+
+/* Milliseconds that have passed, for deadlines. */
+uint64_t test_clock_ms(void);
+
+/* Polls until the condition holds; aborts after DEADLINE_MS. */
+void wait_until(bool (*holds)(void *context), void *context, const char *what);
+
+#endif

@@ -1,0 +1,210 @@
+/* flood.c - peers that send without end, never read, or come in crowds. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "peer.h"
+#include "raw.h"
+#include "unit.h"
+
+static struct broker broker;
+static struct peer witness;
+
+enum { GROWTH_KB = 16 << 10 };
+
+static void start(void)
+{
+    static const char *const arguments[] = {
+        "--bind", "tcp://127.0.0.1:0", "--resume-grace", "0", "--remember", "0", NULL};
+    broker_start(&broker, arguments, NULL);
+    peer_join(&witness, &broker);
+    peer_works(&witness, "witness");
+}
+
+static void begin(void)
+{
+    broker = (struct broker){0};
+    start();
+}
+
+static void end(void)
+{
+    peer_works(&witness, "witness");
+    peer_close(&witness);
+    broker_stop(&broker);
+}
+
+/* Sends what `next` makes until the broker has cut the line, or the peer's time is over. */
+static void flood_until_cut_off(struct peer *p, void (*next)(struct peer *p))
+{
+    uint64_t deadline = test_clock_ms() + DEADLINE_MS;
+    while (!broker_said(&broker, "event=cut_off")) {
+        CHECK(test_clock_ms() < deadline);
+        for (int i = 0; i < 1000; i++)
+            next(p);
+        peer_works(&witness, "witness");
+    }
+}
+
+/* Claims to have received what it never read. */
+static void ask_and_confirm(struct peer *p)
+{
+    struct range all = {1, p->next_number - 1};
+    struct request stat = {.verb = MQ_VERB_STAT, .number = p->next_number++};
+    if (all.last > 0)
+        stat.confirms = (struct ranges){&all, 1};
+    peer_send_request(p, &stat);
+}
+
+static void say_hello_again(struct peer *p)
+{
+    struct hello hello = {.version = 99};
+    peer_send_hello(p, &hello);
+}
+
+static void check_cut_off(void (*next)(struct peer *p))
+{
+    struct peer deaf;
+    begin();
+    size_t before = broker_memory_kb(&broker);
+    peer_open_with(&deaf, &broker, NULL, 1);
+    struct hello hello = peer_hello_new(&deaf);
+    peer_send_hello(&deaf, &hello);
+    flood_until_cut_off(&deaf, next);
+    CHECK(broker_memory_kb(&broker) < before + GROWTH_KB);
+    peer_close(&deaf);
+    end();
+}
+
+static void who_reads_no_answers_is_cut_off(void)
+{
+    check_cut_off(ask_and_confirm);
+}
+
+static void who_says_hello_without_end_and_reads_nothing_is_cut_off(void)
+{
+    check_cut_off(say_hello_again);
+}
+
+/* Asks for the same large item again and again; each answer would be 1 MiB to keep. */
+static void who_asks_for_large_answers_and_reads_none_is_cut_off(void)
+{
+    static char body[1 << 20];
+    struct peer deaf;
+    begin();
+    struct put_item item = {.body = {body, sizeof body}};
+    struct request put = {.verb = MQ_VERB_PUT, .queue = mq_bytes("witness"), .puts = &item, .put_count = 1};
+    CHECK_EQUAL(peer_ask(&witness, put).count, 1);
+    peer_open_with(&deaf, &broker, NULL, 1);
+    struct hello hello = peer_hello_new(&deaf);
+    peer_send_hello(&deaf, &hello);
+    struct request get = {.verb = MQ_VERB_GET, .number = 1, .queue = mq_bytes("witness"), .max = 1};
+    uint64_t deadline = test_clock_ms() + DEADLINE_MS;
+    while (!broker_said(&broker, "event=cut_off")) {
+        CHECK(test_clock_ms() < deadline);
+        for (int i = 0; i < 10; i++)
+            peer_send_request(&deaf, &get);
+        struct request ping = {.verb = MQ_VERB_PING};
+        CHECK_EQUAL(peer_ask(&witness, ping).status, MQ_OK);
+    }
+    peer_close(&deaf);
+    struct request all = {.verb = MQ_VERB_PURGE, .queue = mq_bytes("witness")};
+    struct request take = {.verb = MQ_VERB_GET, .queue = mq_bytes("witness"), .max = 1, .timeout_ms = 10000};
+    CHECK_EQUAL(peer_ask(&witness, take).items[0].body.size, sizeof body);
+    CHECK_EQUAL(peer_ask(&witness, all).status, MQ_OK);
+    end();
+}
+
+static void garbage_without_end_fills_neither_memory_nor_log(void)
+{
+    struct peer loud;
+    char path[128];
+    struct stat log;
+    begin();
+    peer_open(&loud, &broker);
+    size_t before = broker_memory_kb(&broker);
+    for (int i = 0; i < 20000; i++) {
+        peer_send(&loud, "garbage", 7);
+        if (i % 1000 == 0)
+            peer_works(&witness, "witness");
+    }
+    peer_expect_refused(&loud, MQ_INVALID);
+    peer_works(&witness, "witness");
+    CHECK(broker_memory_kb(&broker) < before + GROWTH_KB);
+    broker_path(&broker, "stderr", path, sizeof path);
+    CHECK(stat(path, &log) == 0 && log.st_size < 10000);
+    peer_close(&loud);
+    end();
+}
+
+static void come_and_go(int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct peer guest;
+        peer_join(&guest, &broker);
+        if (i % 10 == 0)
+            peer_works(&guest, "guests");
+        peer_close(&guest);
+    }
+}
+
+static void sessions_that_come_and_vanish_leave_nothing(void)
+{
+    begin();
+    come_and_go(300);
+    size_t before = broker_memory_kb(&broker);
+    come_and_go(300);
+    CHECK(broker_memory_kb(&broker) < before + GROWTH_KB);
+    uint64_t deadline = test_clock_ms() + DEADLINE_MS;
+    struct request stat = {.verb = MQ_VERB_STAT};
+    while (peer_ask(&witness, stat).broker->sessions > 1)
+        CHECK(test_clock_ms() < deadline);
+    end();
+}
+
+static size_t descriptors_wanted;
+
+static bool has_descriptors(void *context)
+{
+    (void)context;
+    return broker_descriptors(&broker) == descriptors_wanted;
+}
+
+/* More connections than the broker may open: those that have one go on, and when the crowd leaves, others can
+ * come again. */
+static void a_crowd_at_the_door_keeps_nobody_inside_from_working(void)
+{
+    enum { CROWD = 300 };
+    static int crowd[CROWD];
+    broker = (struct broker){.descriptors_max = 128};
+    start();
+    size_t usual = broker_descriptors(&broker);
+    for (int i = 0; i < CROWD; i++)
+        crowd[i] = raw_connect(&broker);
+    broker_wait_said(&broker, "event=connections_near_limit");
+    peer_works(&witness, "witness");
+    for (int i = 0; i < CROWD; i++)
+        close(crowd[i]);
+    descriptors_wanted = usual;
+    wait_until(has_descriptors, NULL, "the crowd to be gone");
+    struct peer late;
+    peer_join(&late, &broker);
+    peer_works(&late, "late");
+    peer_close(&late);
+    end();
+}
+
+static const struct unit_test tests[] = {
+    UNIT(who_reads_no_answers_is_cut_off),
+    UNIT(who_says_hello_without_end_and_reads_nothing_is_cut_off),
+    UNIT(who_asks_for_large_answers_and_reads_none_is_cut_off),
+    UNIT(garbage_without_end_fills_neither_memory_nor_log),
+    UNIT(sessions_that_come_and_vanish_leave_nothing),
+    UNIT(a_crowd_at_the_door_keeps_nobody_inside_from_working),
+};
+
+int main(void)
+{
+    return unit_run("flood", tests, sizeof tests / sizeof *tests);
+}
