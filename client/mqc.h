@@ -239,9 +239,8 @@ void mqc_close(struct mqc *mqc);
  *
  * An interrupted put asks the broker whether it was stored and waits for the word, at most the connect
  * time-out: it returns MQ_OK if it was, MQ_INTERRUPTED if it was not (mqc_put_many says how many were), and
- * MQ_DISCONNECTED if there was no word. Items that arrive for an interrupted get go back untouched, not
- * counted as a delivery; an auto-done get waits for the broker's word like a put, and returns items that
- * came. */
+ * MQ_DISCONNECTED if there was no word. Items on their way to an interrupted get go back untouched, not
+ * counted as a delivery. */
 void mqc_interrupt(struct mqc *mqc);
 
 /* The last failure of this thread's calls on this client, in words; with NULL, of its mqc_open. Never NULL;

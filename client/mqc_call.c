@@ -1,0 +1,373 @@
+/* mqc_call.c - see mqc_call.h. */
+#include "mqc_call.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "mqc_queue.h"
+
+static struct call *call_of(struct exchange *x)
+{
+    return x->owner;
+}
+
+struct call *call_new(struct mqc *m, enum mq_verb verb, struct mqc_queue *queue)
+{
+    struct call *c = calloc(1, sizeof *c);
+    if (!c) {
+        client_fail(m, MQ_NO_MEMORY, NULL);
+        return NULL;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    c->mqc = m;
+    c->ended = true;
+    c->exchange.owner = c;
+    c->exchange.deadline_ms = NEVER;
+    c->exchange.request.verb = verb;
+    if (queue) {
+        queue_ref(queue);
+        c->queue = queue;
+        c->exchange.request.queue = queue_name(queue);
+    }
+    return c;
+}
+
+static void call_free(struct call *c)
+{
+    assert(!list_has(&c->exchange.node));
+    assert(!list_has(&c->waiting));
+    pthread_cond_destroy(&c->wake);
+    if (c->ids != &c->one_id)
+        free(c->ids);
+    if (c->each != &c->one_each)
+        free(c->each);
+    if (c->queue)
+        queue_unref(c->queue);
+    free(c);
+}
+
+bool call_reserve_ids(struct call *c, size_t count)
+{
+    assert(!c->ids && !c->each);
+    c->ids = count > 1 ? calloc(count, sizeof *c->ids) : &c->one_id;
+    c->each = count > 1 ? calloc(count, sizeof *c->each) : &c->one_each;
+    c->exchange.request.ids = c->ids;
+    if (c->ids && c->each)
+        return true;
+    client_fail(c->mqc, MQ_NO_MEMORY, NULL);
+    return false;
+}
+
+void call_set_timeout(struct call *c, int64_t timeout_ms)
+{
+    c->timeout_ms = timeout_ms;
+    c->exchange.deadline_ms = add_ms(clock_ms(), timeout_ms);
+    c->may_be_interrupted = timeout_ms != 0;
+}
+
+/* ---- Waking ---------------------------------------------------------------------------------------------
+ */
+
+static void wake_poll(struct mqc *m)
+{
+    uint64_t one = 1;
+    if (m->polling && write(m->wake_fd, &one, sizeof one) < 0)
+        assert(errno == EAGAIN);
+}
+
+static void wake(struct call *c)
+{
+    if (c->mqc->leader == c)
+        wake_poll(c->mqc);
+    else
+        pthread_cond_signal(&c->wake);
+}
+
+void call_wake_all(struct mqc *m)
+{
+    for (struct list_node *n = list_first(&m->waiting); n; n = list_next(&m->waiting, n))
+        pthread_cond_signal(&CONTAINER_OF(n, struct call, waiting)->wake);
+    wake_poll(m);
+}
+
+void call_poll(struct mqc *m, struct call *leader, uint64_t until_ms)
+{
+    struct pollfd fds[1 + WIRE_FDS_MAX] = {{.fd = m->wake_fd, .events = POLLIN}};
+    size_t count = 1 + wire_pollfds(m, fds + 1, true);
+    uint64_t now_ms = clock_ms(), due_ms = wire_due_ms(m) < until_ms ? wire_due_ms(m) : until_ms;
+    uint64_t span_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+    bool is_capped = span_ms > SAFETY_POLL_MS;
+    assert(!m->polling);
+    m->leader = leader;
+    m->polling = true;
+    pthread_mutex_unlock(&m->lock);
+    int ready = poll(fds, count, is_capped ? SAFETY_POLL_MS : (int)span_ms);
+    client_lock(m);
+    m->leader = NULL;
+    m->polling = false;
+    uint64_t rung;
+    if (fds[0].revents && read(m->wake_fd, &rung, sizeof rung) < 0)
+        assert(errno == EAGAIN);
+    if (ready == 0 && is_capped) {
+        uint64_t received = m->wire.received;
+        wire_turn(m);
+        m->safety_polls += m->wire.received != received;
+    }
+}
+
+static void wait_as_follower(struct call *c, uint64_t until_ms)
+{
+    if (until_ms == NEVER) {
+        pthread_cond_wait(&c->wake, &c->mqc->lock);
+        return;
+    }
+    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+                             .tv_nsec = (long)(until_ms % 1000) * 1000000};
+    pthread_cond_timedwait(&c->wake, &c->mqc->lock, &until);
+}
+
+/* Somebody must lead as long as anybody waits; if nobody does, the helper may have something to read. */
+static void pass_on(struct mqc *m)
+{
+    if (m->leader)
+        return;
+    for (struct list_node *n = list_first(&m->waiting); n; n = list_next(&m->waiting, n)) {
+        struct call *c = CONTAINER_OF(n, struct call, waiting);
+        if (!c->ended && !c->stopped) {
+            pthread_cond_signal(&c->wake);
+            return;
+        }
+    }
+    if (m->detached || !wire_is_ready(m))
+        helper_wake(m);
+}
+
+/* ---- Giving up ------------------------------------------------------------------------------------------
+ */
+
+static bool outlives_its_caller(enum mq_verb verb)
+{
+    return verb == MQ_VERB_TASK_DONE || verb == MQ_VERB_RELEASE || verb == MQ_VERB_EXTEND;
+}
+
+/* The thread goes on without an answer. What was said about items is still to reach the broker; anything else
+ * is withdrawn. */
+static void stop(struct call *c, enum mq_status status, const char *text)
+{
+    struct mqc *m = c->mqc;
+    c->status = status;
+    snprintf(c->text, sizeof c->text, "%.*s", (int)sizeof c->text - 1, text);
+    c->stopped = true;
+    if (!outlives_its_caller(c->exchange.request.verb) &&
+        conversation_withdraw(&m->conversation, &c->exchange)) {
+        c->ended = true;
+        return;
+    }
+    c->left = true;
+    m->detached++;
+}
+
+static void interrupt(struct call *c)
+{
+    struct mqc *m = c->mqc;
+    bool is_put = c->exchange.request.verb == MQ_VERB_PUT;
+    if (!is_put || !c->exchange.request.number) {
+        stop(c, MQ_INTERRUPTED, "");
+    } else {
+        conversation_withdraw(&m->conversation, &c->exchange);
+        c->awaits_word = true;
+        c->word_due_ms = add_ms(clock_ms(), m->connect_timeout_ms);
+    }
+    wire_turn(m);
+}
+
+/* An interrupt that meets no call that could be interrupted waits for the next one. */
+static void deliver_interrupts(struct mqc *m)
+{
+    unsigned interrupts = atomic_load(&m->interrupts);
+    if (interrupts == m->interrupts_seen)
+        return;
+    for (struct list_node *n = list_first(&m->waiting); n; n = list_next(&m->waiting, n)) {
+        struct call *c = CONTAINER_OF(n, struct call, waiting);
+        if (!c->may_be_interrupted || c->interrupted || c->ended || c->stopped)
+            continue;
+        c->interrupted = true;
+        m->interrupts_seen = interrupts;
+        wake(c);
+    }
+}
+
+/* Calls that wait for ever do so as long as there is a broker. */
+static uint64_t gives_up_at_ms(const struct call *c)
+{
+    const struct mqc *m = c->mqc;
+    if (c->awaits_word)
+        return c->word_due_ms;
+    if (c->timeout_ms != MQ_FOREVER)
+        return add_ms(add_ms(c->started_ms, c->timeout_ms), m->connect_timeout_ms);
+    if (wire_is_ready(m))
+        return NEVER;
+    uint64_t since_ms = c->started_ms > m->wire.lost_since_ms ? c->started_ms : m->wire.lost_since_ms;
+    return add_ms(since_ms, m->connect_timeout_ms);
+}
+
+static bool is_over(const struct call *c)
+{
+    return c->ended || c->stopped;
+}
+
+/* Is there a reason not to wait any longer? */
+static void look(struct call *c)
+{
+    struct mqc *m = c->mqc;
+    deliver_interrupts(m);
+    if (is_over(c))
+        return;
+    if (m->closing)
+        stop(c, MQ_CLOSED, "");
+    else if (c->interrupted && !c->awaits_word)
+        interrupt(c);
+    else if (clock_ms() >= gives_up_at_ms(c)) {
+        stop(c, MQ_DISCONNECTED, wire_is_ready(m) ? "the broker does not answer in time" : m->wire.why);
+        wire_turn(m);
+    }
+}
+
+/* ---- A call's life --------------------------------------------------------------------------------------
+ */
+
+static void add(struct call *c)
+{
+    assert(c->ended);
+    c->ended = c->stopped = false;
+    c->status = MQ_OK;
+    c->text[0] = '\0';
+    conversation_add(&c->mqc->conversation, &c->exchange);
+}
+
+static void wait_for_end(struct call *c)
+{
+    struct mqc *m = c->mqc;
+    look(c);
+    if (!is_over(c))
+        wire_turn(m);
+    for (;;) {
+        look(c);
+        if (is_over(c))
+            return;
+        if (m->leader) {
+            wait_as_follower(c, gives_up_at_ms(c));
+        } else {
+            call_poll(m, c, gives_up_at_ms(c));
+            wire_turn(m);
+        }
+    }
+}
+
+enum mq_status call_run(struct call *c)
+{
+    if (!c)
+        return MQ_NO_MEMORY;
+    struct mqc *m = c->mqc;
+    c->started_ms = clock_ms();
+    add(c);
+    list_append(&m->waiting, &c->waiting);
+    wait_for_end(c);
+    list_remove(&c->waiting);
+    pass_on(m);
+    if (c->status != MQ_OK)
+        client_fail(m, c->status, c->text);
+    return c->status;
+}
+
+void call_detach(struct call *c)
+{
+    add(c);
+    c->left = c->dropped = true;
+    c->mqc->detached++;
+    helper_wake(c->mqc);
+}
+
+void call_reopen(struct call *c)
+{
+    assert(c->ended);
+    c->ended = c->stopped = false;
+    c->left = true;
+    c->mqc->detached++;
+    conversation_reopen(&c->mqc->conversation, &c->exchange);
+}
+
+void call_drop(struct call *c)
+{
+    if (!c)
+        return;
+    assert(c->ended || c->left);
+    c->dropped = true;
+    if (c->ended)
+        call_free(c);
+}
+
+/* on_end may free a call that is left, so nothing of it is read afterwards. */
+static void end(struct call *c, const struct answer *answer)
+{
+    bool is_left = c->left, is_dropped = c->dropped;
+    c->ended = true;
+    if (is_left)
+        c->mqc->detached--;
+    if (c->on_end)
+        c->on_end(c, answer);
+    if (is_dropped)
+        call_free(c);
+    else if (!is_left)
+        wake(c);
+}
+
+bool call_prepare(struct exchange *x, const struct answer *answer, zmq_msg_t *frame)
+{
+    struct call *c = call_of(x);
+    return c->left || !c->prepare || c->prepare(c, answer, frame);
+}
+
+void call_answered(struct exchange *x, const struct answer *answer)
+{
+    struct call *c = call_of(x);
+    if (!c->stopped) {
+        c->status = answer->status;
+        snprintf(c->text, sizeof c->text, "%.*s", (int)answer->text.size, (const char *)answer->text.data);
+    }
+    end(c, answer);
+}
+
+void call_lost(struct exchange *x)
+{
+    struct call *c = call_of(x);
+    if (!c->stopped)
+        c->status =
+            outlives_its_caller(x->request.verb) && !x->request.number ? MQ_LEASE_LOST : MQ_SESSION_LOST;
+    end(c, NULL);
+}
+
+void call_fail(struct exchange *x, enum mq_status status)
+{
+    struct call *c = call_of(x);
+    bool is_withdrawn = !conversation_withdraw(&c->mqc->conversation, x);
+    assert(is_withdrawn);
+    if (!c->stopped)
+        c->status = status;
+    c->stopped = true;
+    if (c->left)
+        return;
+    c->left = true;
+    c->mqc->detached++;
+    wake(c);
+}

@@ -1,0 +1,82 @@
+/* mqc_call.h - one request on its way, and the thread that waits for its answer.
+ *
+ * Leader and followers: of all threads that wait, one polls the line without the lock; whoever reads an
+ * answer ends the call it belongs to and wakes its thread. A leader that leaves wakes one follower to lead. A
+ * call is on the heap because it may outlive its thread: a request that was given up still gets an answer. */
+#ifndef MQ_MQC_CALL_H
+#define MQ_MQC_CALL_H
+
+#include <zmq.h>
+
+#include "mqc_client.h"
+
+struct mqc_queue;
+
+struct call {
+    struct exchange exchange;
+    struct list_node waiting; /* in mqc.waiting */
+    struct mqc *mqc;
+    struct mqc_queue *queue; /* a reference, or NULL */
+
+    /* Makes what the items of the answer need, before the answer counts. False: out of memory; the call then
+     * returns that, and the items go back. Not called if nobody wants the answer, or it has no items. */
+    bool (*prepare)(struct call *call, const struct answer *answer, zmq_msg_t *frame);
+    /* The exchange has ended; answer is NULL if there was none. Results must be copied. If the call is left,
+     * `context` must not be used: its thread has gone on. */
+    void (*on_end)(struct call *call, const struct answer *answer);
+    void *context;
+
+    pthread_cond_t wake;
+    int64_t timeout_ms; /* the user's; of calls without one: 0 */
+    uint64_t started_ms;
+    uint64_t word_due_ms; /* if it awaits the broker's word */
+    bool may_be_interrupted;
+    bool interrupted;
+    bool awaits_word; /* an interrupted put: was it stored? */
+    bool stopped;     /* its thread does not wait any more, and `status` says why */
+    bool left;        /* nobody wants the answer */
+    bool ended;       /* it is not in the conversation (yet, any more) */
+    bool dropped;     /* to be freed when it ends */
+    enum mq_status status;
+    char text[CALL_TEXT_SIZE];
+
+    uint64_t *ids;        /* of task_done, release, extend: its own */
+    enum mq_status *each; /* ... their statuses */
+    uint64_t one_id;      /* what these point to if there is but one */
+    enum mq_status one_each;
+};
+
+/* A request of this verb; queue may be NULL. The caller fills in exchange.request and drops the call in the
+ * end. NULL: out of memory, which is then this thread's failure. */
+struct call *call_new(struct mqc *m, enum mq_verb verb, struct mqc_queue *queue);
+/* Gives it room for ids; false: out of memory, which is then this thread's failure. */
+bool call_reserve_ids(struct call *call, size_t count);
+
+/* Puts, gets, joins. Such calls can be interrupted, unless the time-out is 0. */
+void call_set_timeout(struct call *call, int64_t timeout_ms);
+
+/* Asks the broker and waits; the lock is given up meanwhile. A failure is then this thread's. NULL gives
+ * MQ_NO_MEMORY, so that nobody need ask whether call_new() succeeded. */
+enum mq_status call_run(struct call *call);
+/* Asks, and does not wait. The call is freed when it ends. */
+void call_detach(struct call *call);
+/* Asks to open a handle again. The call stays its owner's. */
+void call_reopen(struct call *call);
+/* The caller has seen what it wanted: frees the call now, or when it ends. NULL is fine. */
+void call_drop(struct call *call);
+
+/* For wire: what becomes of exchanges. */
+bool call_prepare(struct exchange *x, const struct answer *answer, zmq_msg_t *frame);
+void call_answered(struct exchange *x, const struct answer *answer);
+void call_lost(struct exchange *x);
+/* It cannot go on, e.g. for memory: its thread gets the status, the broker a cancel. */
+void call_fail(struct exchange *x, enum mq_status status);
+
+/* Wakes every waiting thread, to look at what has changed. */
+void call_wake_all(struct mqc *m);
+
+/* Sleeps until something arrives on the line, somebody calls call_wake_all(), until_ms, or the wire has
+ * something to do; the lock is given up meanwhile. `leader` is the caller's call, or NULL. */
+void call_poll(struct mqc *m, struct call *leader, uint64_t until_ms);
+
+#endif

@@ -1,0 +1,124 @@
+/* mqc_helper.c - see mqc_helper.h. */
+#include "mqc_helper.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mqc_lease.h"
+
+enum { LONGEST_SLEEP_MS = 3600 * 1000 };
+
+bool helper_wants_line(const struct mqc *m)
+{
+    return m->helper.running && !m->helper.stopping && (m->held || m->detached);
+}
+
+static void flush_confirms(struct mqc *m, uint64_t now_ms)
+{
+    if (now_ms < m->flush_due_ms)
+        return;
+    m->flush_due_ms = NEVER;
+    if (conversation_has_confirms(&m->conversation))
+        conversation_flush(&m->conversation);
+}
+
+static void work(struct mqc *m)
+{
+    uint64_t now_ms = clock_ms();
+    if (wire_is_ready(m))
+        lease_renew(m, now_ms);
+    flush_confirms(m, now_ms);
+    wire_turn(m);
+}
+
+static uint64_t next_work_ms(const struct mqc *m)
+{
+    uint64_t due_ms = wire_due_ms(m);
+    if (m->flush_due_ms < due_ms)
+        due_ms = m->flush_due_ms;
+    if (wire_is_ready(m) && m->renew_due_ms < due_ms)
+        due_ms = m->renew_due_ms;
+    return due_ms;
+}
+
+/* The line is a caller's to read as long as one waits. */
+static bool reads_line(const struct mqc *m)
+{
+    return list_is_empty(&m->waiting) && (m->detached || !wire_is_ready(m));
+}
+
+static void rest(struct mqc *m)
+{
+    struct helper *h = &m->helper;
+    struct pollfd fds[1 + WIRE_FDS_MAX] = {{.fd = h->wake_fd, .events = POLLIN}};
+    size_t count = 1 + wire_pollfds(m, fds + 1, reads_line(m));
+    uint64_t now_ms = clock_ms(), due_ms = next_work_ms(m);
+    uint64_t span_ms = due_ms > now_ms ? due_ms - now_ms : 0;
+    int timeout_ms = due_ms == NEVER ? -1 : span_ms < LONGEST_SLEEP_MS ? (int)span_ms : LONGEST_SLEEP_MS;
+    h->sleeps_until_ms = due_ms;
+    pthread_mutex_unlock(&m->lock);
+    (void)poll(fds, count, timeout_ms); /* whatever it says, the next turn looks at everything */
+    client_lock(m);
+    h->sleeps_until_ms = 0;
+    uint64_t rung;
+    if (fds[0].revents && read(h->wake_fd, &rung, sizeof rung) < 0)
+        assert(errno == EAGAIN);
+}
+
+static void *run(void *argument)
+{
+    struct mqc *m = argument;
+    client_lock(m);
+    while (!m->helper.stopping) {
+        work(m);
+        rest(m);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return NULL;
+}
+
+enum mq_status helper_need(struct mqc *m)
+{
+    sigset_t all, before;
+    if (m->helper.running)
+        return MQ_OK;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&m->helper.thread, NULL, run, m);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error)
+        return client_fail(m, MQ_NO_MEMORY, strerror(error));
+    m->helper.running = true;
+    return MQ_OK;
+}
+
+void helper_wake_by(struct mqc *m, uint64_t due_ms)
+{
+    uint64_t one = 1;
+    if (!m->helper.running || due_ms >= m->helper.sleeps_until_ms)
+        return;
+    m->helper.sleeps_until_ms = 0; /* once is enough */
+    if (write(m->helper.wake_fd, &one, sizeof one) < 0)
+        assert(errno == EAGAIN);
+}
+
+void helper_wake(struct mqc *m)
+{
+    helper_wake_by(m, 0);
+}
+
+void helper_stop(struct mqc *m)
+{
+    if (!m->helper.running)
+        return;
+    m->helper.stopping = true;
+    helper_wake(m);
+    pthread_mutex_unlock(&m->lock);
+    pthread_join(m->helper.thread, NULL);
+    client_lock(m);
+    m->helper.running = false;
+}

@@ -1,0 +1,52 @@
+/* mqc_item.h - items: views into the frame they came in.
+ *
+ * All items of one answer are one batch, one piece of memory: the frame is kept until the last of its items
+ * is freed, the rest until the last of their leases is over too. */
+#ifndef MQ_MQC_ITEM_H
+#define MQ_MQC_ITEM_H
+
+#include "mqc_call.h"
+
+struct batch;
+
+struct mqc_item {
+    struct batch *batch;
+    const void *body;
+    size_t size;
+    uint64_t id;
+    uint32_t deliveries;
+    bool freed;  /* by the program; only the lease is left */
+    bool leased; /* this session's, and not ended: in queue->leases */
+    struct mqc_key priority;
+    void *priority_parts; /* what priority points to, or NULL */
+    struct list_node lease_node, renew_node;
+    int64_t lease_ms;
+    uint64_t renew_at_ms;
+};
+
+struct batch {
+    zmq_msg_t frame;
+    struct mqc *mqc;
+    struct mqc_queue *queue; /* a reference, until the last item is freed */
+    unsigned generation;     /* of the session */
+    bool leases;             /* these are leased items: neither peeked at nor auto-done */
+    size_t items_left;       /* not freed */
+    size_t references;       /* items not freed, and leases */
+    size_t count;
+    struct mqc_item items[];
+};
+
+/* Items of an answer; moves the frame. NULL: out of memory, nothing has changed. */
+struct batch *batch_new(struct mqc_queue *queue, const struct answer *answer, zmq_msg_t *frame);
+void batch_unref(struct batch *batch); /* one less: a lease */
+
+/* The program does not have it any more. */
+void item_forget(struct mqc_item *item);
+
+/* Keys of the public header <-> those of the codec. key_to_bytes: MQ_INVALID, MQ_TOO_BIG, MQ_NO_MEMORY; a key
+ * of no type has no bytes. */
+enum mq_status key_to_bytes(const struct mqc_key *key, uint8_t out[MQ_KEY_SIZE_MAX], size_t *ret_size);
+/* *ret_parts is to be freed with the key. False: out of memory. A key that is none is MQ_KEY_NONE. */
+bool key_from_bytes(struct bytes encoded, struct mqc_key *ret_key, void **ret_parts);
+
+#endif
