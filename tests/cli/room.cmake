@@ -1,0 +1,11 @@
+# The command: shell scripts against a real broker, and the unit tests of its pure parts.
+foreach(name parse input json run)
+  target_link_libraries(unit_cli_${name} PRIVATE cli_parts)
+endforeach()
+
+file(GLOB CLI_TESTS CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests/cli tests/cli/test_*.sh)
+foreach(file ${CLI_TESTS})
+  string(REGEX REPLACE "test_(.*)\\.sh" "cli_\\1" name ${file})
+  add_test(NAME ${name} COMMAND ${CMAKE_CURRENT_LIST_DIR}/${file} $<TARGET_FILE_DIR:mq>)
+  set_tests_properties(${name} PROPERTIES LABELS cli TIMEOUT 240)
+endforeach()

@@ -1,0 +1,102 @@
+#!/bin/sh
+# Help, the examples in it, and what a wrong command line is told.
+# shellcheck source=tests/cli/cli.sh
+. "$(dirname "$0")/cli.sh"
+
+commands="create set put get work join ls stat peek purge rm shutdown ps ping"
+
+# The usage lists every command; each has help with an example, by all three ways, and its examples work.
+expect 0 mq help
+for command in $commands; do
+    grep -q "^  $command " out || fail "mq help does not list $command"
+done
+cp out usage
+expect 0 mq --help
+cmp out usage
+expect 64 mq
+cmp err usage
+[ ! -s out ]
+
+for command in $commands; do
+    expect 0 mq help "$command"
+    cp out help
+    expect 0 mq "$command" --help
+    cmp out help
+    expect 0 mq "$command" -h
+    cmp out help
+    sed -n '/^Example:$/,$s/^    //p' help >example.sh
+    [ -s example.sh ] || fail "no example of $command"
+    for queue in jobs urgent; do
+        mq rm "$queue" --force 2>/dev/null || :
+    done
+    sh -eu example.sh >out 2>err </dev/null || fail "the example of $command failed: $(cat err)"
+done
+expect 64 mq help nonsense
+says "mq: unknown command 'nonsense'"
+
+expect 0 mq --version
+grep -Eqx 'mq [0-9]+\.[0-9]+\.[0-9]+' out
+
+# A wrong command line gets one line, and nothing happens.
+wrong() {
+    text=$1
+    shift
+    expect 64 mq "$@"
+    says "$text"
+    [ ! -s out ]
+}
+wrong "mq: unknown command 'nonsense'; see 'mq help'" nonsense
+wrong "mq: put: unknown option '--nonsense'; see 'mq put --help'" put q --nonsense
+wrong "mq: put: unknown option '--nonsense'" put q --nonsense=5
+wrong "mq: put: unknown option '-x'" put q -x
+wrong "mq: unknown option '-x'; see 'mq help'" -x put q
+wrong "mq: put: option '-t' needs a value" put q -t
+wrong "mq: create: option '--kind' needs a value" create q --kind
+wrong "mq: get: option '--all' takes no value" get q --all=1
+wrong "mq: put: what is missing: Q" put
+wrong "mq: create: 'b' is too much" create a b
+wrong "mq: get: 'b' is too much" get a b
+wrong "'5x' is not a duration" get q -t 5x
+wrong "'-1' is not a duration" get q -t -1
+wrong "'many' is not a whole number" get q -c many
+wrong "'0' is not a whole number" get q -c 0
+wrong "-n and -t exclude each other" get q -n -t 1
+wrong "-n and -t exclude each other" put q x -n -t 1
+wrong "-c and --all exclude each other" get q -c 2 --all
+wrong "--raw and -0 exclude each other" get q --raw -0
+wrong "--json excludes --raw and -0" get q --raw --json
+wrong "-l and -0 exclude each other" put q -l -0
+wrong "bodies are given" put q body -l
+wrong "bodies are given" put q body -f file
+wrong "'1e999' is beyond the largest number" put q body -p 1e999
+wrong "'heap' is not a kind of queue" create q --kind heap
+wrong "'x' is not a whole number" create q --maxsize x
+wrong "unknown option '--max-bytes'" create q --max-bytes 5
+wrong "unknown option '--kind'" set q --kind lifo
+wrong "nothing to set" set q
+wrong "'1001' is not a whole number" peek q -c 1001
+wrong "no command given" work q
+wrong "no command given" work q --
+wrong "'cat' is too much" work q cat -- x
+wrong "'1001' is not a whole number" work q -j 1001 -- cat
+wrong "'x' is not a duration" ping --connect-timeout x
+wrong "mq: ping:" ping --connect-timeout 0
+wrong "mq: ping:" -s nonsense ping
+expect 0 mq ls --names
+! grep -qx q out || fail "a wrong command line has made a queue"
+
+# Options may stand anywhere, whatever the environment says; operands that look like options stand behind --.
+expect 0 mq put q one -q
+expect 0 mq -q --server "$MQ_SERVER" put q two
+expect 0 env POSIXLY_CORRECT=1 mq put q three -s "$MQ_SERVER" -v
+grep -Eqx '[0-9]+' out
+expect 0 mq put -- q -v --json
+expect 0 env -u MQ_SERVER mq get --all q -s "$MQ_SERVER"
+prints 'one\ntwo\nthree\n-v\n--json\n'
+expect 0 mq put q -t5s -v -- a
+expect 0 mq get -c1 q
+prints 'a\n'
+
+# Output that cannot be written is not a success.
+expect 74 sh -c 'mq help >/dev/full'
+says "cannot write: No space left on device"
