@@ -177,6 +177,11 @@ static bool has_queue(enum mq_verb verb)
            verb != MQ_VERB_SESSIONS && verb != MQ_VERB_PING;
 }
 
+static bool has_max(enum mq_verb verb)
+{
+    return verb == MQ_VERB_GET || verb == MQ_VERB_PEEK || verb == MQ_VERB_LIST || verb == MQ_VERB_SESSIONS;
+}
+
 /* What no verb allows; NULL: nothing is wrong. */
 static const char *bad_request(const struct engine *e, const struct request *req)
 {
@@ -187,8 +192,10 @@ static const char *bad_request(const struct engine *e, const struct request *req
         return "queue name";
     if (req->verb == MQ_VERB_PUT && (req->put_count == 0 || req->put_count > e->options.items_max))
         return "number of items";
-    if (req->verb == MQ_VERB_GET && (req->max == 0 || req->max > e->options.items_max))
+    if (req->verb == MQ_VERB_GET && req->max > e->options.items_max)
         return "number of items";
+    if (has_max(req->verb) && req->max == 0)
+        return "max";
     if (!has_queue(req->verb) && req->verb != MQ_VERB_SESSIONS && req->verb != MQ_VERB_PING &&
         (req->id_count == 0 || req->id_count > e->options.items_max))
         return "number of ids";

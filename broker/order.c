@@ -190,25 +190,54 @@ static size_t peek_heap(const struct order *order, size_t max, const struct item
     return chosen;
 }
 
-/* Keeps `item` among the `max` last ones, which are sorted best first. */
+static void swap(const struct item **items, size_t a, size_t b)
+{
+    const struct item *item = items[a];
+    items[a] = items[b];
+    items[b] = item;
+}
+
+static void sift_down(const struct order *order, const struct item **items, size_t count)
+{
+    for (size_t at = 0, child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && order_compare(order, items[child + 1], items[child]) < 0)
+            child++;
+        if (order_compare(order, items[at], items[child]) < 0)
+            return;
+        swap(items, at, child);
+    }
+}
+
+/* Keeps `item` if it is among the `max` last ones so far: a heap, whose root is the first to give way. */
 static size_t keep_last(const struct order *order, size_t count, size_t max, const struct item **items,
                         const struct item *item)
 {
-    size_t at = count;
-    while (at > 0 && order_compare(order, item, items[at - 1]) < 0)
-        at--;
     if (count == max) {
-        if (at == 0)
-            return count;
-        memmove(items, items + 1, (at - 1) * sizeof *items);
-        items[at - 1] = item;
+        if (order_compare(order, item, items[0]) > 0) {
+            items[0] = item;
+            sift_down(order, items, count);
+        }
         return count;
     }
-    memmove(items + at + 1, items + at, (count - at) * sizeof *items);
-    items[at] = item;
+    items[count] = item;
+    for (size_t at = count; at > 0 && order_compare(order, items[at], items[(at - 1) / 2]) < 0;
+         at = (at - 1) / 2)
+        swap(items, at, (at - 1) / 2);
     return count + 1;
 }
 
+/* Makes the heap of keep_last() a list, best first. */
+static void sort_kept(const struct order *order, const struct item **items, size_t count)
+{
+    for (size_t left = count; left > 1;) {
+        swap(items, 0, --left);
+        sift_down(order, items, left);
+    }
+    for (size_t i = 0; i < count / 2; i++)
+        swap(items, i, count - 1 - i);
+}
+
+/* The heap is walked from its end, where most of the last ones are. */
 static size_t peek_last(const struct order *order, size_t max, const struct item **ret_items)
 {
     bool lifo = order->kind == MQ_KIND_LIFO;
@@ -218,8 +247,9 @@ static size_t peek_last(const struct order *order, size_t max, const struct item
         count = keep_last(order, count, max, ret_items, item_at_node(node));
         node = lifo ? list_next(&order->fresh, node) : list_prev(&order->fresh, node);
     }
-    for (size_t i = 0; i < order->places.count; i++)
-        count = keep_last(order, count, max, ret_items, item_at_place(order->places.nodes[i].entry));
+    for (size_t i = order->places.count; i > 0; i--)
+        count = keep_last(order, count, max, ret_items, item_at_place(order->places.nodes[i - 1].entry));
+    sort_kept(order, ret_items, count);
     return count;
 }
 
@@ -260,6 +290,7 @@ static bool peek_first(const struct order *order, size_t max, const struct item 
 bool order_peek(const struct order *order, bool last, size_t max, const struct item **ret_items,
                 size_t *ret_count)
 {
+    assert(max > 0);
     if (!last)
         return peek_first(order, max, ret_items, ret_count);
     *ret_count = peek_last(order, max, ret_items);

@@ -167,7 +167,9 @@ static struct request request_of(const struct rig_step *step, const uint64_t *id
         .settings = {step->given, step->kind, step->maxsize, step->queue_lease_ms},
         .lease_ms = step->lease_ms,
         .after_number = step->after_number,
-        .max = step->max ? step->max : 1,
+        .max = step->max == RIG_ZERO ? 0
+               : step->max           ? step->max
+                                     : 1,
         .auto_done = step->auto_done,
         .untouched = step->untouched,
         .immediate = step->immediate,
@@ -226,7 +228,8 @@ static enum mq_status submit(struct rig *r, const struct rig_step *step, const u
 static void settle(struct rig *r)
 {
     engine_check(r->engine);
-    rig_drain(r);
+    if (!r->is_holding)
+        rig_drain(r);
 }
 
 static uint64_t send_step(struct rig *r, const struct rig_step *step)
@@ -286,6 +289,7 @@ static void arrive_at(struct rig *r, const struct rig_step *step)
 uint64_t rig_step(struct rig *r, const struct rig_step *step)
 {
     arrive_at(r, step);
+    r->is_holding = step->is_unsent;
     if (step->verb == MQ_VERB_HELLO || step->verb == MQ_VERB_BYE || step->verb == MQ_VERB_CONFIRM) {
         session_step(r, step);
         return 0;
@@ -317,6 +321,7 @@ uint64_t rig_repeat_step(struct rig *r, const struct rig_step *step)
 void rig_drop_step(struct rig *r, const struct rig_step *step)
 {
     arrive_at(r, step);
+    r->is_holding = step->is_unsent;
     struct rig_session *s = session_of(r, session_number(step));
     assert(s->handle);
     engine_disconnect(r->engine, EPOCH_MS + r->now_ms, s->handle);

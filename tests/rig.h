@@ -19,6 +19,8 @@
 
 enum { RIG_ITEMS = 16, RIG_SESSIONS = 48, RIG_LOOKER = RIG_SESSIONS - 1 };
 
+#define RIG_ZERO UINT32_MAX /* where 0 means not said */
+
 enum rig_expectation { RIG_ANYTHING, RIG_ANSWER, RIG_SILENCE, RIG_REFUSAL };
 
 struct rig_step {
@@ -49,7 +51,8 @@ struct rig_step {
     enum rig_expectation expects;
     enum mq_status status;
     const char *gives;
-    bool is_lost; /* the client never receives the reply */
+    bool is_lost;   /* the client never receives the reply */
+    bool is_unsent; /* the broker has not yet sent what it answered */
 };
 
 /* The words. */
@@ -71,6 +74,7 @@ struct rig_step {
 #define SETTINGS(k, size, ms) .kind = (k), .maxsize = (size), .queue_lease_ms = (ms), .given = MQ_SETTINGS_ALL
 #define LEASE_OF(ms)          .lease_ms = (ms)
 #define MAX(n)                .max = (n)
+#define MAX_OF_0              .max = RIG_ZERO
 #define NUMBER(n)             .number = (n)
 #define AFTER(n)              .after_number = (n)
 #define AUTO_DONE             .auto_done = true
@@ -90,6 +94,7 @@ struct rig_step {
 #define NOTHING_HAPPENS       .expects = RIG_SILENCE
 #define REFUSED(s)            .expects = RIG_REFUSAL, .status = (s)
 #define LOST                  .is_lost = true
+#define UNSENT                .is_unsent = true
 
 struct rig_item {
     uint64_t id;
@@ -141,6 +146,7 @@ struct rig {
     struct engine *engine;
     uint64_t now_ms;
     bool silent;
+    bool is_holding; /* nothing is sent after this step */
     struct rig_session sessions[RIG_SESSIONS];
     struct rig_reply **replies;
     size_t reply_count, reply_capacity;

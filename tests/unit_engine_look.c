@@ -89,6 +89,18 @@ static void a_peek_stops_at_the_frame_limit_but_shows_at_least_one(void)
     rig_free(&r);
 }
 
+static void looking_at_no_rows_at_all_is_invalid(void)
+{
+    struct rig r = rig_new((struct rig_options){.kind = MQ_KIND_PRIORITY});
+    rig_put(&r, BODY("a"), OK);
+    rig_get(&r, MAX_OF_0, SAYS(MQ_INVALID));
+    rig_peek(&r, MAX_OF_0, SAYS(MQ_INVALID));
+    rig_peek(&r, MAX_OF_0, LAST, SAYS(MQ_INVALID));
+    rig_list(&r, MAX_OF_0, SAYS(MQ_INVALID));
+    rig_sessions(&r, MAX_OF_0, SAYS(MQ_INVALID));
+    rig_free(&r);
+}
+
 /* ---- stat ---- */
 
 static void stat_adds_up_what_happened_to_a_queue(void)
@@ -323,6 +335,7 @@ static const struct unit_test tests[] = {
     UNIT(peek_never_changes_anything),
     UNIT(peek_shows_waiting_items_only),
     UNIT(a_peek_stops_at_the_frame_limit_but_shows_at_least_one),
+    UNIT(looking_at_no_rows_at_all_is_invalid),
     UNIT(stat_adds_up_what_happened_to_a_queue),
     UNIT(the_oldest_waiting_item_may_be_one_that_came_back),
     UNIT(stat_counts_who_waits),
