@@ -52,7 +52,7 @@ enum mq_status put_number(struct ends q, int number, int64_t timeout_ms)
 void fill(struct ends q)
 {
     for (int i = 0; i < CAPACITY; i++)
-        CHECK_EQUAL(put_number(q, i, MQ_NOWAIT), MQ_OK);
+        REQUIRE(put_number(q, i, MQ_NOWAIT) == MQ_OK);
 }
 
 void take_number(struct mqc_queue *queue, int number)
@@ -98,11 +98,11 @@ static void *play(void *context)
 struct team *team_start(int count, team_member *member, void *context)
 {
     struct team *team = calloc(1, sizeof *team);
-    CHECK(team != NULL && count <= 128);
+    REQUIRE(team != NULL && count <= 128);
     *team = (struct team){.member = member, .context = context, .count = count};
     for (int i = 0; i < count; i++) {
         team->places[i] = (struct team_place){.team = team, .index = i};
-        CHECK(pthread_create(&team->places[i].thread, NULL, play, &team->places[i]) == 0);
+        REQUIRE(pthread_create(&team->places[i].thread, NULL, play, &team->places[i]) == 0);
     }
     return team;
 }
@@ -110,7 +110,7 @@ struct team *team_start(int count, team_member *member, void *context)
 void team_end(struct team *team)
 {
     for (int i = 0; i < team->count; i++)
-        CHECK_EQUAL(pthread_join(team->places[i].thread, NULL), 0);
+        REQUIRE(pthread_join(team->places[i].thread, NULL) == 0);
     free(team);
 }
 

@@ -16,7 +16,7 @@ static struct server server;
 static void a_put_blocked_on_a_full_queue_holds_up_no_get_on_the_same_handle(void)
 {
     struct mqc *mqc = client_open(server.tcp);
-    struct mqc_queue *queue = queue_bounded(mqc, "both ends", 1);
+    struct mqc_queue *queue = queue_bounded(mqc, "both-ends", 1);
     for (int i = 0; i < 200; i++) {
         put_text(queue, "first");
         struct call *put = call_put(queue, "second", MQ_FOREVER);
@@ -68,7 +68,7 @@ static void on_signal(int signal)
 
 static void an_interrupt_from_a_signal_handler_ends_blocked_calls_and_nothing_else(void)
 {
-    struct blocked b = block("interrupted full", "interrupted empty");
+    struct blocked b = block("interrupted-full", "interrupted-empty");
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old;
     interrupted_by_signal = b.mqc;
     CHECK(sigaction(SIGUSR1, &action, &old) == 0);
@@ -120,9 +120,9 @@ static void an_interrupt_that_races_an_item_loses_nothing(void)
 
 static void a_close_ends_blocked_calls_and_gives_the_leases_back(void)
 {
-    struct blocked b = block("closed full", "closed empty");
+    struct blocked b = block("closed-full", "closed-empty");
     struct mqc *other = client_open(server.ipc);
-    struct mqc_queue *full = queue_open(other, "closed full");
+    struct mqc_queue *full = queue_open(other, "closed-full");
     struct mqc_item *item = get_item(b.full);
     CHECK_EQUAL(call_end(b.put, NULL), MQ_OK);
     mqc_close(b.mqc);
@@ -143,7 +143,7 @@ static void a_close_ends_blocked_calls_and_gives_the_leases_back(void)
 static void after_a_close_calls_on_its_queues_and_items_say_so(void)
 {
     struct mqc *mqc = client_open(server.ipc);
-    struct mqc_queue *queue = queue_open(mqc, "used after close");
+    struct mqc_queue *queue = queue_open(mqc, "used-after-close");
     put_texts(queue, 2);
     struct mqc_item *item = get_item(queue);
     struct mqc_queue_stat stat;
@@ -210,24 +210,37 @@ static void a_broker_that_is_away_is_told_of_within_the_connect_time_out(void)
     server_restart(&server);
 }
 
-static void *restart_server(void *context)
+/* mqc_open on another thread. Not the broker: it would die with the thread that started it. */
+struct opening {
+    struct mqc *mqc;
+    enum mq_status status;
+};
+
+static void *open_patiently(void *context)
 {
-    server_restart(context);
+    struct opening *opening = context;
+    struct mqc_options options = patience(LIMIT_MS);
+    opening->status = mqc_open(server.tcp, &options, &opening->mqc);
     return NULL;
 }
 
 static void a_broker_that_comes_back_within_the_connect_time_out_is_no_error(void)
 {
-    struct mqc_options options = patience(LIMIT_MS);
-    struct mqc *mqc = NULL;
+    struct opening opening = {.mqc = NULL};
     pthread_t thread;
+    struct mqc *mqc = client_with_patience(server.tcp);
+    struct mqc_queue *queue = queue_open(mqc, "back-again");
     server_stop(&server);
-    CHECK(pthread_create(&thread, NULL, restart_server, &server) == 0);
-    CHECK_EQUAL(mqc_open(server.tcp, &options, &mqc), MQ_OK);
+    struct call *get = call_get(queue, MQ_FOREVER);
+    CHECK(pthread_create(&thread, NULL, open_patiently, &opening) == 0);
+    server_restart(&server);
     CHECK_EQUAL(pthread_join(thread, NULL), 0);
-    struct mqc_queue *queue = queue_open(mqc, "back again");
+    CHECK_EQUAL(opening.status, MQ_OK);
+    put_text(queue, "x");
+    CHECK_EQUAL(call_end(get, NULL), MQ_OK);
     mqc_queue_close(queue);
     mqc_close(mqc);
+    mqc_close(opening.mqc);
 }
 
 static void what_is_not_known_is_refused_in_words(void)

@@ -90,7 +90,7 @@ bool call_is_over(struct call *c)
 enum mq_status call_end(struct call *c, struct mqc_item **ret_item)
 {
     WAIT_UNTIL(call_is_over(c), LIMIT_MS);
-    CHECK(pthread_join(c->thread, NULL) == 0);
+    REQUIRE(pthread_join(c->thread, NULL) == 0);
     enum mq_status status = c->status;
     if (ret_item)
         *ret_item = c->item;

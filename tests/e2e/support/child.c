@@ -19,9 +19,9 @@
 void child_start(struct child *c, child_run *run, void *context)
 {
     int ends[2];
-    CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
     c->pid = fork();
-    CHECK(c->pid >= 0);
+    REQUIRE(c->pid >= 0);
     if (c->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         close(ends[0]);
@@ -35,7 +35,7 @@ void child_start(struct child *c, child_run *run, void *context)
 static int reap(struct child *c)
 {
     int status = 0;
-    CHECK_EQUAL(waitpid(c->pid, &status, 0), c->pid);
+    REQUIRE(waitpid(c->pid, &status, 0) == c->pid);
     close(c->report_fd);
     c->pid = 0;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
@@ -44,13 +44,13 @@ static int reap(struct child *c)
 int child_wait(struct child *c, int limit_ms)
 {
     int fd = pidfd_open(c->pid, 0);
-    CHECK(fd >= 0);
+    REQUIRE(fd >= 0);
     struct pollfd p = {.fd = fd, .events = POLLIN};
     int ready = poll(&p, 1, limit_ms);
     close(fd);
     if (ready != 1) {
         child_kill(c);
-        CU_FAIL_FATAL("a child process did not end in time");
+        require_failed(__FILE__, __LINE__, "a child process did not end in time");
     }
     return reap(c);
 }
@@ -65,9 +65,9 @@ void child_read(struct child *c, void *data, size_t size)
 {
     struct pollfd p = {.fd = c->report_fd, .events = POLLIN};
     for (size_t used = 0; used < size;) {
-        CHECK_EQUAL(poll(&p, 1, LIMIT_MS), 1);
+        REQUIRE(poll(&p, 1, LIMIT_MS) == 1);
         ssize_t got = read(c->report_fd, (char *)data + used, size - used);
-        CHECK(got > 0);
+        REQUIRE(got > 0);
         used += (size_t)got;
     }
 }
@@ -75,18 +75,18 @@ void child_read(struct child *c, void *data, size_t size)
 void *shared_memory(size_t size)
 {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    CHECK(memory != MAP_FAILED);
+    REQUIRE(memory != MAP_FAILED);
     return memory;
 }
 
 void allow_files(unsigned count)
 {
     struct rlimit limit;
-    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     if (limit.rlim_cur < count) {
         limit.rlim_cur = count;
         if (limit.rlim_max < count)
             limit.rlim_max = count;
-        CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     }
 }

@@ -198,21 +198,21 @@ struct proxy *proxy_start(const char *target, uint32_t seed)
 {
     struct proxy *p = calloc(1, sizeof *p);
     unsigned port;
-    CHECK(p != NULL);
-    CHECK_EQUAL(sscanf(target, "tcp://127.0.0.1:%u", &port), 1);
+    REQUIRE(p != NULL);
+    REQUIRE(sscanf(target, "tcp://127.0.0.1:%u", &port) == 1);
     p->random = seed;
     p->target = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     p->target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr = p->target.sin_addr};
     socklen_t size = sizeof own;
     p->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    CHECK(bind(p->listen_fd, (struct sockaddr *)&own, sizeof own) == 0);
-    CHECK(listen(p->listen_fd, PAIRS_MAX) == 0);
-    CHECK(getsockname(p->listen_fd, (struct sockaddr *)&own, &size) == 0);
+    REQUIRE(bind(p->listen_fd, (struct sockaddr *)&own, sizeof own) == 0);
+    REQUIRE(listen(p->listen_fd, PAIRS_MAX) == 0);
+    REQUIRE(getsockname(p->listen_fd, (struct sockaddr *)&own, &size) == 0);
     snprintf(p->endpoint, sizeof p->endpoint, "tcp://127.0.0.1:%u", ntohs(own.sin_port));
     p->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     plan_cut(p);
-    CHECK(pthread_create(&p->thread, NULL, run, p) == 0);
+    REQUIRE(pthread_create(&p->thread, NULL, run, p) == 0);
     return p;
 }
 

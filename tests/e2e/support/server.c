@@ -75,9 +75,9 @@ static bool read_line(int fd, char *line, size_t size)
 static void launch(struct server *s)
 {
     int ready[2];
-    CHECK(pipe2(ready, O_CLOEXEC) == 0);
+    REQUIRE(pipe2(ready, O_CLOEXEC) == 0);
     s->pid = fork();
-    CHECK(s->pid >= 0);
+    REQUIRE(s->pid >= 0);
     if (s->pid == 0)
         become_broker(s, ready[1]);
     close(ready[1]);
@@ -88,7 +88,7 @@ static void launch(struct server *s)
         fprintf(stderr, "    not a ready line: '%s'\n", line);
         show_log(s);
         server_kill(s);
-        CU_FAIL_FATAL("the broker is not ready");
+        require_failed(__FILE__, __LINE__, "the broker is not ready");
     }
 }
 
@@ -97,7 +97,7 @@ void server_start(struct server *s, const char *const *arguments)
     memset(s, 0, sizeof *s);
     s->arguments = arguments;
     snprintf(s->directory, sizeof s->directory, "/tmp/mq-e2e-XXXXXX");
-    CHECK(mkdtemp(s->directory) != NULL);
+    REQUIRE(mkdtemp(s->directory) != NULL);
     snprintf(s->tcp, sizeof s->tcp, "tcp://127.0.0.1:0");
     snprintf(s->ipc, sizeof s->ipc, "ipc://%s/broker", s->directory);
     launch(s);
@@ -105,7 +105,7 @@ void server_start(struct server *s, const char *const *arguments)
 
 void server_restart(struct server *s)
 {
-    CHECK(s->pid == 0);
+    REQUIRE(s->pid == 0);
     launch(s);
 }
 
@@ -131,7 +131,7 @@ void server_stop(struct server *s)
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         fprintf(stderr, "    the broker's status is %#x\n", (unsigned)status);
         show_log(s);
-        CU_FAIL_FATAL("the broker did not stop cleanly");
+        require_failed(__FILE__, __LINE__, "the broker did not stop cleanly");
     }
 }
 
@@ -145,7 +145,7 @@ void server_freeze(struct server *s)
 {
     kill(s->pid, SIGSTOP);
     int status;
-    CHECK_EQUAL(waitpid(s->pid, &status, WUNTRACED), s->pid);
+    REQUIRE(waitpid(s->pid, &status, WUNTRACED) == s->pid);
 }
 
 void server_thaw(struct server *s)
@@ -204,11 +204,11 @@ struct server_cost server_cost(const struct server *s)
     unsigned long user = 0, kernel = 0;
     snprintf(path, sizeof path, "/proc/%d/stat", s->pid);
     FILE *stat = fopen(path, "r");
-    CHECK(stat != NULL);
+    REQUIRE(stat != NULL);
     int got =
         fscanf(stat, "%*d (mq-broker) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &kernel);
     fclose(stat);
-    CHECK_EQUAL(got, 2);
+    REQUIRE(got == 2);
     snprintf(path, sizeof path, "/proc/%d/status", s->pid);
     return (struct server_cost){.voluntary_switches = switches(s),
                                 .cpu_ms = (user + kernel) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK),

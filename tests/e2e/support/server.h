@@ -1,6 +1,7 @@
 /* server.h - a real mq-broker in a process of its own, with a temporary directory, on loopback and ipc only.
  *
- * It dies with the test program. Its log is shown when it did not stop as it should. */
+ * It dies with the thread of the test program that started it. Its log is shown when it did not stop as it
+ * should. */
 #ifndef E2E_SERVER_H
 #define E2E_SERVER_H
 

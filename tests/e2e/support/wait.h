@@ -31,14 +31,14 @@ bool wait_again(struct wait *w);
         while (!(condition) && wait_goes_on)                                                                 \
             wait_goes_on = wait_again(&wait_here);                                                           \
         if (!wait_goes_on)                                                                                   \
-            printf("\n    %s:%d: not within %d ms: %s\n", __FILE__, __LINE__, (int)(limit_ms), #condition);  \
-        CU_ASSERT_FATAL(wait_goes_on);                                                                       \
+            require_failed(__FILE__, __LINE__, "in time: " #condition);                                      \
     } while (0)
 
 /* For the few tests that are about what happens, or does not, in a span of time. */
 void let_pass(int ms);
 
-/* For threads and processes of a test, where CUnit cannot end the test: ends the process with a message. */
+/* For the support library, threads and processes, where CUnit cannot end the test: ends the process with a
+ * message. */
 #define REQUIRE(condition)                                                                                   \
     do {                                                                                                     \
         if (!(condition))                                                                                    \
