@@ -1,4 +1,4 @@
-/* link.c - see link.h. PROTOCOL.md "Connections" is what it obeys. */
+/* link.c - see link.h. PROTOCOL.md 5 says what a frame does by the state of its connection. */
 #include "link.h"
 
 #include <assert.h>
@@ -272,6 +272,7 @@ static void on_bye(struct link *l, uint64_t now_ms, struct connection *c, const 
     log_event(l->log, LOG_DEBUG, "bye", LOG_FIELDS(log_number("session", engine_session_number(c->session))));
     engine_bye(l->engine, now_ms, c->session, confirms);
     l->stat.bound--;
+    stop_listening(l, c->route, c->fd);
     connection_free(l, c);
     if (codec_encode_bye_answer(l->codec, MQ_OK, &frame) == MQ_OK)
         l->door.send(l->door.context, in->route, in->fd, frame);

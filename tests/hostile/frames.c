@@ -100,9 +100,25 @@ static void a_field_of_a_wrong_type_is_refused(void)
     end();
 }
 
-static void verbs_of_the_broker_and_unknown_ones_are_refused(void)
+static void a_verb_of_later_days_is_answered_unsupported(void)
 {
-    static const uint8_t verbs[] = {0, MQ_VERB_REFUSED, MQ_VERB_PROBE, 7, 26, 99, 127};
+    static const uint8_t frame[] = {0x95, 99, 1, 0x90, 0xc0, 0x80};
+    begin();
+    peer_join(&peer, &broker);
+    peer_send(&peer, frame, sizeof frame);
+    struct answer answer = peer_receive(&peer).answer;
+    CHECK_EQUAL(answer.verb, 99);
+    CHECK_EQUAL(answer.number, 1);
+    CHECK_EQUAL(answer.status, MQ_UNSUPPORTED);
+    peer.next_number = 2;
+    peer_works(&peer, "q");
+    peer_close(&peer);
+    end();
+}
+
+static void verbs_of_the_broker_are_refused(void)
+{
+    static const uint8_t verbs[] = {0, MQ_VERB_REFUSED, MQ_VERB_PROBE, 7, 9};
     begin();
     for (size_t i = 0; i < sizeof verbs; i++) {
         const uint8_t frame[] = {0x94, verbs[i], 1, 0x90, 0x80};
@@ -231,7 +247,8 @@ static const struct unit_test tests[] = {
     UNIT(garbage_is_refused_with_a_reason),
     UNIT(a_request_cut_off_anywhere_is_refused),
     UNIT(a_field_of_a_wrong_type_is_refused),
-    UNIT(verbs_of_the_broker_and_unknown_ones_are_refused),
+    UNIT(a_verb_of_later_days_is_answered_unsupported),
+    UNIT(verbs_of_the_broker_are_refused),
     UNIT(announced_giants_are_refused),
     UNIT(a_message_of_several_parts_is_refused),
     UNIT(a_hello_of_another_version_is_told_the_brokers),
