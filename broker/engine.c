@@ -182,6 +182,11 @@ static bool has_max(enum mq_verb verb)
     return verb == MQ_VERB_GET || verb == MQ_VERB_PEEK || verb == MQ_VERB_LIST || verb == MQ_VERB_SESSIONS;
 }
 
+static bool gives_rows(enum mq_verb verb)
+{
+    return has_max(verb) && verb != MQ_VERB_GET;
+}
+
 /* What no verb allows; NULL: nothing is wrong. */
 static const char *bad_request(const struct engine *e, const struct request *req)
 {
@@ -233,6 +238,8 @@ static void start(struct engine *e, struct call *call, const struct request *req
         call_answer(e, call, MQ_UNSUPPORTED, "verb");
     else if (bad)
         call_answer(e, call, MQ_INVALID, bad);
+    else if (gives_rows(req->verb) && !get_has_credit(e, call->session))
+        call_answer(e, call, MQ_LIMIT, "bytes in flight");
     else
         submit(e, call, req);
 }
@@ -252,6 +259,14 @@ static void repeat(struct engine *e, struct session *s, const struct request *re
     call_send(e, call);
 }
 
+/* A client that reads what it is sent and confirms it comes nowhere near either bound. */
+static bool is_overdrawn(const struct engine *e, const struct session *s)
+{
+    uint64_t most = (uint64_t)e->options.waiting_max + e->options.unconfirmed_max;
+    uint64_t most_size = 2 * ((uint64_t)e->options.in_flight_max + e->options.frame_max);
+    return (uint64_t)s->waiting + s->unconfirmed >= most || s->unconfirmed_size >= most_size;
+}
+
 static enum mq_status accept(struct engine *e, struct session *s, const struct request *req,
                              const char **ret_why)
 {
@@ -263,8 +278,7 @@ static enum mq_status accept(struct engine *e, struct session *s, const struct r
         repeat(e, s, req);
         return MQ_OK;
     }
-    uint64_t most = (uint64_t)e->options.waiting_max + e->options.unconfirmed_max;
-    if ((uint64_t)s->waiting + s->unconfirmed >= most) {
+    if (is_overdrawn(e, s)) {
         *ret_why = "too many unconfirmed answers";
         return MQ_LIMIT;
     }

@@ -119,8 +119,8 @@ void get_submit(struct engine *e, struct call *call, const struct request *req)
     call->max = req->max;
     call->auto_done = req->auto_done;
     enum mq_status status = check_now(e, call, q, req, &text);
-    uint64_t ready = q->order.count ? q->order.count : 1;
-    if (status == MQ_OK && !reserve_leases(e, call, q, ready < req->max ? ready : req->max))
+    uint64_t ready = get_has_credit(e, call->session) ? q->order.count : 0;
+    if (status == MQ_OK && !reserve_leases(e, call, q, ready == 0 ? 1 : ready < req->max ? ready : req->max))
         status = MQ_NO_MEMORY;
     if (status == MQ_OK)
         status = call_enter(e, call, q, req->timeout_ms);

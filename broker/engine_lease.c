@@ -211,6 +211,7 @@ void lease_submit(struct engine *e, struct call *call, const struct request *req
             call_answer(e, call, MQ_NO_MEMORY, NULL);
             return;
         }
+        call->reply_size = req->id_count * sizeof *call->refusals;
     }
     for (size_t i = 0; i < req->id_count; i++) {
         struct lease *lease = find(e, s, req->ids[i]);

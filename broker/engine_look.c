@@ -10,7 +10,8 @@
 /* One block for `count` rows of `row_size` and `text_size` bytes behind them. */
 static bool take_rows(struct call *call, size_t count, size_t row_size, size_t text_size, char **ret_text)
 {
-    call->rows = calloc(1, count * row_size + text_size + 1);
+    call->reply_size = count * row_size + text_size;
+    call->rows = calloc(1, call->reply_size + 1);
     call->row_count = call->rows ? count : 0;
     *ret_text = (char *)call->rows + count * row_size;
     return call->rows != NULL;

@@ -151,6 +151,7 @@ static enum mq_status reserve(struct engine *e, struct call *call, struct queue 
             return MQ_NO_MEMORY;
         }
         call->id_capacity = req->put_count;
+        call->reply_size = req->put_count * sizeof *call->ids;
     }
     if (!copy_items(e, call, q, req))
         return MQ_NO_MEMORY;

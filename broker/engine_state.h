@@ -61,7 +61,7 @@ struct call {
     struct list spare;        /* get: leases reserved */
     struct list leases;       /* get: what was handed out and is still held, in order */
     int64_t lease_ms;         /* get */
-    size_t reply_size;        /* get: bytes of the items handed out */
+    size_t reply_size; /* bytes of items, rows, ids and refusals: what the answer takes until confirmed */
     struct refusal *refusals; /* task_done, release, extend */
     size_t refusal_count;
     void *rows; /* peek, stat, list, sessions: one block, texts included */

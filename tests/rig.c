@@ -62,7 +62,7 @@ static enum mq_status say_hello(struct rig *r, const struct rig_step *step)
     snprintf(name, sizeof name, "client-%d", number);
     struct hello hello = {.version = step->version ? step->version : MQ_PROTOCOL_VERSION,
                           .resume = step->resume,
-                          .name = mq_bytes(name)};
+                          .name = mq_bytes(step->client_name ? step->client_name : name)};
     memset(hello.id, number, sizeof hello.id);
     struct range *awaited = calloc(s->sent_count + 1, sizeof *awaited);
     assert(awaited);

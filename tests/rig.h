@@ -45,6 +45,7 @@ struct rig_step {
     bool auto_done, untouched, immediate, force, last, create;
     bool resume;
     uint32_t version;
+    const char *client_name; /* "client-N" */
     uint64_t next_number;
     struct range ranges[RIG_ITEMS]; /* confirmed, or (hello) awaited */
     bool has_ranges;
@@ -85,6 +86,7 @@ struct rig_step {
 #define CREATE                .create = true
 #define RESUME                .resume = true
 #define VERSION(n)            .version = (n)
+#define CLIENT_NAME(text)     .client_name = (text)
 #define NEXT_NUMBER(n)        .next_number = (n)
 #define RANGES(...)           .ranges = {__VA_ARGS__}, .has_ranges = true
 #define OK                    .expects = RIG_ANSWER, .status = MQ_OK

@@ -247,6 +247,24 @@ static void a_session_that_gets_a_lost_item_again_holds_it_again(void)
     rig_free(&r);
 }
 
+static void only_so_many_lost_leases_are_remembered(void)
+{
+    enum { REMEMBERED = 65536 };
+    struct rig r = rig_new((struct rig_options){.lease_ms = 100});
+    rig_put(&r, BULK(REMEMBERED, 0), OK);
+    uint64_t first = rig_last(&r)->ids[0];
+    rig_get(&r, AT(1), MAX(REMEMBERED), OK);
+    rig_run_to(&r, 101);
+    rig_get(&r, MAX(1), OK);
+    rig_run_to(&r, 201);
+    CHECK_SIZES(&r, "q", REMEMBERED, 0);
+    rig_done(&r, IDS(first + 1), SAYS(MQ_LEASE_LOST));
+    rig_done(&r, IDS(first + REMEMBERED - 1), SAYS(MQ_LEASE_LOST));
+    rig_done(&r, IDS(first), SAYS(MQ_LEASE_LOST));
+    rig_done(&r, IDS(first), SAYS(MQ_TOO_MANY_DONE));
+    rig_free(&r);
+}
+
 /* ---- extend and settings ---- */
 
 static void extend_renews_a_lease_from_now(void)
@@ -341,6 +359,7 @@ static const struct unit_test tests[] = {
     UNIT(every_verb_on_a_lost_lease_says_lease_lost),
     UNIT(a_late_task_done_is_fenced_even_when_the_item_is_done_by_another),
     UNIT(a_session_that_gets_a_lost_item_again_holds_it_again),
+    UNIT(only_so_many_lost_leases_are_remembered),
     UNIT(extend_renews_a_lease_from_now),
     UNIT(extend_may_also_shorten_a_lease),
     UNIT(extend_by_0_makes_a_lease_last_as_long_as_the_session),

@@ -264,6 +264,19 @@ static void when_the_broker_was_frozen_leases_last_as_much_longer(void)
     rig_free(&r);
 }
 
+static void when_the_broker_was_frozen_ended_sessions_are_remembered_as_much_longer(void)
+{
+    struct rig r = rig_new((struct rig_options){.resume_grace_ms = 10, .remember_ms = 5000});
+    rig_put(&r, BODY("a"), OK);
+    rig_get(&r, SESSION(2), GIVES("a"));
+    rig_extend(&r, SESSION(2), ITEMS("a"), LEASE_OF(100000), OK);
+    rig_drop(&r, AT(100));
+    rig_run_to(&r, 200);
+    rig_sleep_to(&r, 20000);
+    rig_hello(&r, RESUME, SAYS(MQ_OK));
+    rig_free(&r);
+}
+
 static void a_freeze_does_not_move_the_time_outs_of_requests(void)
 {
     struct rig r = rig_new((struct rig_options){.lease_ms = 1000});
@@ -327,6 +340,7 @@ static const struct unit_test tests[] = {
     UNIT(what_a_bye_gives_back_serves_others),
     UNIT(when_the_broker_was_frozen_sessions_have_their_grace_still),
     UNIT(when_the_broker_was_frozen_leases_last_as_much_longer),
+    UNIT(when_the_broker_was_frozen_ended_sessions_are_remembered_as_much_longer),
     UNIT(a_freeze_does_not_move_the_time_outs_of_requests),
     UNIT(a_delay_of_up_to_a_second_is_no_freeze),
     UNIT(a_freeze_that_a_request_ends_counts_too),

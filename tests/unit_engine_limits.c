@@ -178,6 +178,46 @@ static void a_session_with_too_many_open_requests_is_refused(void)
     rig_free(&r);
 }
 
+static void a_session_that_does_not_confirm_what_it_looks_at_is_shown_no_more(void)
+{
+    struct rig r = rig_new((struct rig_options){.silent = true, .in_flight_max = 2500});
+    rig_put(&r, SESSION(2), BULK(3, BODY_SIZE), OK);
+    uint64_t number = rig_peek(&r, MAX(3), OK);
+    rig_peek(&r, MAX(3), SAYS(MQ_LIMIT));
+    rig_list(&r, SAYS(MQ_LIMIT));
+    rig_sessions(&r, SAYS(MQ_LIMIT));
+    rig_get(&r, SAYS(MQ_LIMIT));
+    rig_stat(&r, OK);
+    rig_confirm(&r, RANGES({number, number}));
+    rig_peek(&r, MAX(1), OK);
+    rig_free(&r);
+}
+
+static void answers_that_are_never_confirmed_are_bounded_in_bytes(void)
+{
+    struct rig r = rig_new((struct rig_options){.silent = true, .in_flight_max = 500, .frame_max = 500});
+    for (int i = 0; i < 13; i++)
+        rig_done(&r, IDS(91, 92, 93, 94, 95, 96, 97, 98, 99, 100), SAYS(MQ_TOO_MANY_DONE));
+    rig_done(&r, IDS(91), REFUSED(MQ_LIMIT));
+    rig_confirm(&r, RANGES({1, 13}));
+    rig_done(&r, IDS(91), SAYS(MQ_TOO_MANY_DONE));
+    rig_free(&r);
+}
+
+static void what_all_waiting_puts_take_together_is_bounded(void)
+{
+    struct rig r = rig_new((struct rig_options){.memory_limit = 20 * BODY_SIZE, .maxsize = 1});
+    rig_put(&r, BULK(1, BODY_SIZE), OK);
+    int session = 2;
+    while (!rig_next(&r))
+        rig_put(&r, SESSION(session++), BULK(4, BODY_SIZE), FOREVER);
+    CHECK(session > 5);
+    CHECK_REPLY(&r, SESSION(session - 1), MQ_TEMPORARY, "");
+    CHECK(strcmp(rig_last(&r)->text, "memory limit") == 0);
+    CHECK(rig_look_at_broker(&r).memory < 40 * BODY_SIZE);
+    rig_free(&r);
+}
+
 static void more_queues_than_allowed_are_refused_by_limit(void)
 {
     struct rig r = rig_new((struct rig_options){.queues_max = 3});
@@ -228,6 +268,9 @@ static const struct unit_test tests[] = {
     UNIT(more_waiting_requests_than_allowed_are_refused_by_limit),
     UNIT(a_session_may_have_only_so_many_bytes_in_waiting_puts),
     UNIT(a_session_with_too_many_open_requests_is_refused),
+    UNIT(a_session_that_does_not_confirm_what_it_looks_at_is_shown_no_more),
+    UNIT(answers_that_are_never_confirmed_are_bounded_in_bytes),
+    UNIT(what_all_waiting_puts_take_together_is_bounded),
     UNIT(more_queues_than_allowed_are_refused_by_limit),
     UNIT(more_sessions_than_allowed_are_refused_by_limit),
     UNIT(the_limits_are_told_in_the_welcome_and_in_stat),

@@ -100,6 +100,14 @@ static void an_unknown_kind_is_invalid(void)
     rig_free(&r);
 }
 
+static void an_unknown_setting_is_invalid(void)
+{
+    struct rig r = rig_new((struct rig_options){0});
+    rig_open(&r, QUEUE("p"), .given = 1 << 9, SAYS(MQ_INVALID));
+    rig_set(&r, .given = 1 << 9, SAYS(MQ_INVALID));
+    rig_free(&r);
+}
+
 /* ---- set ---- */
 
 static void set_changes_only_what_is_given(void)
@@ -274,6 +282,7 @@ static const struct unit_test tests[] = {
     UNIT(without_auto_create_only_an_explicit_create_makes_a_queue),
     UNIT(a_bad_name_is_invalid),
     UNIT(an_unknown_kind_is_invalid),
+    UNIT(an_unknown_setting_is_invalid),
     UNIT(set_changes_only_what_is_given),
     UNIT(the_kind_is_fixed_for_the_queues_life),
     UNIT(setting_a_missing_queue_says_so),

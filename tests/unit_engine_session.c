@@ -27,6 +27,22 @@ static void a_hello_of_another_version_is_unsupported_and_is_told_ours(void)
     rig_free(&r);
 }
 
+static void a_client_name_that_is_no_text_is_invalid(void)
+{
+    struct rig r = rig_new((struct rig_options){0});
+    rig_hello(&r, SESSION(2), CLIENT_NAME("\xff"), SAYS(MQ_INVALID));
+    rig_hello(&r, SESSION(2), CLIENT_NAME(""), SAYS(MQ_OK));
+    rig_free(&r);
+}
+
+static void a_verb_that_the_engine_does_not_know_is_unsupported(void)
+{
+    struct rig r = rig_new((struct rig_options){0});
+    RIG_STEP(&r, (enum mq_verb)200, SAYS(MQ_UNSUPPORTED));
+    RIG_STEP(&r, MQ_VERB_PROBE, SAYS(MQ_UNSUPPORTED));
+    rig_free(&r);
+}
+
 static void an_id_that_is_taken_cannot_be_opened_anew_and_its_owner_notices_nothing(void)
 {
     struct rig r = rig_new((struct rig_options){0});
@@ -276,6 +292,43 @@ static void an_answer_decided_while_the_line_is_down_is_given_to_the_repeat(void
     rig_free(&r);
 }
 
+static void an_answer_that_was_not_yet_sent_when_the_line_broke_is_given_to_the_repeat(void)
+{
+    struct rig r = rig_new((struct rig_options){0});
+    uint64_t put = rig_put(&r, BODY("a"), UNSENT);
+    rig_drop(&r);
+    CHECK_NO_REPLY(&r);
+    rig_hello(&r, RESUME, SAYS(MQ_OK));
+    CHECK_NO_REPLY(&r);
+    rig_repeat(&r, NUMBER(put), OK);
+    CHECK_SIZES(&r, "q", 1, 0);
+    rig_free(&r);
+}
+
+static void an_answer_that_a_bye_overtakes_is_not_sent(void)
+{
+    struct rig r = rig_new((struct rig_options){0});
+    rig_put(&r, BODIES("a", "b"), OK);
+    rig_get(&r, SESSION(2), UNSENT);
+    rig_bye(&r, SESSION(2));
+    CHECK_NO_REPLY(&r);
+    CHECK_SIZES(&r, "q", 2, 0);
+    rig_get(&r, UNSENT);
+    rig_confirm(&r, RANGES({1, 99}));
+    CHECK_NO_REPLY(&r);
+    rig_free(&r);
+}
+
+static void an_item_that_went_back_before_its_answer_was_sent_is_left_out_of_it(void)
+{
+    struct rig r = rig_new((struct rig_options){0});
+    rig_put(&r, BODY("a"), OK);
+    rig_get(&r, SESSION(2), UNSENT);
+    rig_remove(&r, FORCE, OK);
+    CHECK_REPLY(&r, SESSION(2), MQ_LEASE_LOST, "");
+    rig_free(&r);
+}
+
 /* ---- cancel ---- */
 
 static void a_cancelled_put_is_interrupted_and_tells_what_was_stored(void)
@@ -333,6 +386,8 @@ static void a_cancel_of_a_request_never_seen_takes_its_number(void)
 static const struct unit_test tests[] = {
     UNIT(each_session_gets_a_public_number_of_its_own),
     UNIT(a_hello_of_another_version_is_unsupported_and_is_told_ours),
+    UNIT(a_client_name_that_is_no_text_is_invalid),
+    UNIT(a_verb_that_the_engine_does_not_know_is_unsupported),
     UNIT(an_id_that_is_taken_cannot_be_opened_anew_and_its_owner_notices_nothing),
     UNIT(a_session_that_is_unknown_cannot_be_resumed),
     UNIT(a_resuming_connection_replaces_the_old_one),
@@ -351,6 +406,9 @@ static const struct unit_test tests[] = {
     UNIT(an_item_that_went_back_is_left_out_of_a_repeated_get),
     UNIT(a_repeated_get_whose_items_all_went_back_says_lease_lost),
     UNIT(an_answer_decided_while_the_line_is_down_is_given_to_the_repeat),
+    UNIT(an_answer_that_was_not_yet_sent_when_the_line_broke_is_given_to_the_repeat),
+    UNIT(an_answer_that_a_bye_overtakes_is_not_sent),
+    UNIT(an_item_that_went_back_before_its_answer_was_sent_is_left_out_of_it),
     UNIT(a_cancelled_put_is_interrupted_and_tells_what_was_stored),
     UNIT(a_cancelled_get_takes_nothing_and_a_cancelled_join_waits_no_more),
     UNIT(a_cancel_of_an_answered_request_brings_its_answer_again),
