@@ -56,7 +56,7 @@ static void *consume(void *context)
 static void whatever_happens_to_the_line_each_put_is_stored_once_and_each_item_done_once(void)
 {
     static struct trip trip;
-    enum { LONGER_THAN_THE_GRACE_MS = 8000, CUT_EVERY = 10000 };
+    enum { LONGER_THAN_THE_GRACE_MS = 8000, CUT_EVERY = 25000 };
     pthread_t threads[2 * THREADS];
     struct proxy *proxy = proxy_start(server.tcp, 1);
     struct mqc *observer = client_open(server.ipc), *producer = client_with_patience(proxy_endpoint(proxy)),
@@ -68,9 +68,11 @@ static void whatever_happens_to_the_line_each_put_is_stored_once_and_each_item_d
     for (int i = 0; i < 2 * THREADS; i++)
         CHECK(pthread_create(&threads[i], NULL, i % 2 ? consume : produce, &trip) == 0);
     WAIT_UNTIL(atomic_load(&trip.done) > ITEMS / 3, 6 * LIMIT_MS);
+    struct mqc_item *held = get_item(trip.gets);
     proxy_set_down(proxy, true);
     let_pass(LONGER_THAN_THE_GRACE_MS);
     proxy_set_down(proxy, false);
+    CHECK_EQUAL(mqc_task_done(held), MQ_LEASE_LOST);
     WAIT_UNTIL(stat_of(queue).puts == ITEMS && stat_of(queue).unfinished == 0, 6 * LIMIT_MS);
     CHECK_EQUAL(mqc_shutdown(queue, false), MQ_OK);
     for (int i = 0; i < 2 * THREADS; i++)
@@ -153,6 +155,7 @@ static void the_biggest_body_gets_through_a_slow_line(void)
     CHECK(body != NULL);
     make_body(body, BODY_MAX, 7);
     proxy_set_rate(proxy, 2000000);
+    uint64_t before_ms = clock_ms();
     CHECK_EQUAL(mqc_put(queue, body, BODY_MAX, MQ_FOREVER), MQ_OK);
     struct mqc_item *item = NULL;
     CHECK_EQUAL(mqc_get(queue, MQ_FOREVER, &item), MQ_OK);
@@ -161,6 +164,7 @@ static void the_biggest_body_gets_through_a_slow_line(void)
     CHECK_EQUAL(mqc_item_deliveries(item), 1);
     CHECK_EQUAL(mqc_task_done(item), MQ_OK);
     CHECK_EQUAL(proxy_cuts(proxy), 0);
+    CHECK(clock_ms() - before_ms > 2 * 8000);
     free(body);
     mqc_queue_close(queue);
     mqc_close(mqc);

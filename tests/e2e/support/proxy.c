@@ -24,7 +24,7 @@ enum { PAIRS_MAX = 64, BUFFER_SIZE = 65536, TICK_MS = 5 };
 struct flow {
     int from, to;
     size_t used, sent;
-    uint64_t passed; /* bytes since started_ms, for the rate */
+    uint64_t passed; /* bytes since started_ms, as far as the rate is concerned */
     uint64_t started_ms;
     char buffer[BUFFER_SIZE];
 };
@@ -108,13 +108,15 @@ static void welcome(struct proxy *p)
     p->pairs[p->count++] = pair;
 }
 
-/* How many bytes the rate lets pass now. */
-static size_t allowance(struct proxy *p, const struct flow *f)
+/* How many bytes the rate lets pass now. What was not used a tenth of a second ago is forfeited. */
+static size_t allowance(struct proxy *p, struct flow *f)
 {
-    uint64_t rate = atomic_load(&p->rate);
+    uint64_t rate = atomic_load(&p->rate), burst = rate / 10;
     if (!rate)
         return BUFFER_SIZE;
     uint64_t earned = (clock_ms() - f->started_ms + TICK_MS) * rate / 1000;
+    if (earned > f->passed + burst)
+        f->passed = earned - burst;
     return earned > f->passed ? (size_t)(earned - f->passed) : 0;
 }
 
@@ -146,7 +148,7 @@ static bool pass(struct proxy *p, struct flow *f)
 }
 
 /* An empty flow waits for its reader, a full one for its writer or for the rate. */
-static void watch(struct proxy *p, const struct flow *f, struct pollfd *from, struct pollfd *to, int *timeout)
+static void watch(struct proxy *p, struct flow *f, struct pollfd *from, struct pollfd *to, int *timeout)
 {
     if (f->used == f->sent)
         from->events |= POLLIN;
@@ -162,7 +164,7 @@ static void wait_for_work(struct proxy *p)
                                             {.fd = p->wake_fd, .events = POLLIN}};
     int timeout = -1;
     for (size_t i = 0; i < p->count; i++) {
-        const struct flow *up = &p->pairs[i]->up, *down = &p->pairs[i]->down;
+        struct flow *up = &p->pairs[i]->up, *down = &p->pairs[i]->down;
         struct pollfd *client = &fds[2 + 2 * i], *broker = client + 1;
         *client = (struct pollfd){.fd = up->from};
         *broker = (struct pollfd){.fd = up->to};
