@@ -5,28 +5,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The packer's callback: appends to the output buffer, which doubles up to the largest frame. */
+enum { OUT_SIZE_MIN = 4096 };
+_Static_assert(MQ_FRAME_SIZE_MAX % OUT_SIZE_MIN == 0 && (MQ_FRAME_SIZE_MAX & (MQ_FRAME_SIZE_MAX - 1)) == 0,
+               "a doubling buffer has the size of the largest frame one day, and never more");
+
+/* Doubles the output buffer, at most to the largest frame, until it has room for `more` bytes. */
+static bool make_room(struct codec *c, size_t more)
+{
+    size_t capacity = c->out_capacity ? c->out_capacity : OUT_SIZE_MIN;
+    if (more > MQ_FRAME_SIZE_MAX - c->out_size) {
+        write_fail(c, MQ_TOO_BIG);
+        return false;
+    }
+    while (capacity < c->out_size + more)
+        capacity *= 2;
+    char *out = realloc(c->out, capacity);
+    if (!out) {
+        write_fail(c, MQ_NO_MEMORY);
+        return false;
+    }
+    c->out = out;
+    c->out_capacity = capacity;
+    return true;
+}
+
+/* The packer's callback. After a failure it goes on in what room there is, to no effect. */
 static int write_bytes(void *data, const char *bytes, size_t size)
 {
     struct codec *c = data;
-    if (c->out_status != MQ_OK || !size)
-        return 0;
-    if (size > MQ_FRAME_SIZE_MAX - c->out_size) {
-        write_fail(c, MQ_TOO_BIG);
+    if (size > c->out_capacity - c->out_size && !make_room(c, size))
         return -1;
-    }
-    if (size > c->out_capacity - c->out_size) {
-        size_t capacity = c->out_capacity ? c->out_capacity : 4096;
-        while (capacity < c->out_size + size)
-            capacity *= 2;
-        char *out = realloc(c->out, capacity);
-        if (!out) {
-            write_fail(c, MQ_NO_MEMORY);
-            return -1;
-        }
-        c->out = out;
-        c->out_capacity = capacity;
-    }
     memcpy(c->out + c->out_size, bytes, size);
     c->out_size += size;
     return 0;

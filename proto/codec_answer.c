@@ -46,24 +46,28 @@ static void write_items(struct codec *c, const struct answer *a)
     }
 }
 
-static struct bytes read_binary(struct fields *f)
+static bool is_item(const msgpack_object *object)
 {
-    const msgpack_object *object = read_object(f, MSGPACK_OBJECT_BIN);
-    return object ? (struct bytes){object->via.bin.ptr, object->via.bin.size} : (struct bytes){NULL, 0};
+    const msgpack_object_array *parts = &object->via.array;
+    return object->type == MSGPACK_OBJECT_ARRAY && (parts->size == 3 || parts->size == 4) &&
+           parts->ptr[0].type == MSGPACK_OBJECT_POSITIVE_INTEGER &&
+           parts->ptr[1].type == MSGPACK_OBJECT_POSITIVE_INTEGER && parts->ptr[1].via.u64 <= UINT32_MAX &&
+           parts->ptr[2].type == MSGPACK_OBJECT_BIN &&
+           (parts->size == 3 || (parts->ptr[3].type == MSGPACK_OBJECT_BIN && parts->ptr[3].via.bin.size));
 }
 
 static void read_item(struct fields *f, const msgpack_object *object, struct item_view *item)
 {
-    struct fields inner = fields_of(f, object);
-    *item = (struct item_view){.id = read_uint(&inner, UINT64_MAX)};
-    item->deliveries = (uint32_t)read_uint(&inner, UINT32_MAX);
-    item->body = read_binary(&inner);
-    if (inner.left) {
-        item->key = read_binary(&inner);
-        if (!item->key.size)
-            fields_fail(&inner, "a key is empty");
+    if (!is_item(object)) {
+        fields_fail(f, "an item is its id, deliveries and body, and maybe a key");
+        return;
     }
-    fields_join(f, &inner);
+    const msgpack_object *part = object->via.array.ptr;
+    *item = (struct item_view){.id = part[0].via.u64,
+                               .deliveries = (uint32_t)part[1].via.u64,
+                               .body = {part[2].via.bin.ptr, part[2].via.bin.size}};
+    if (object->via.array.size == 4)
+        item->key = (struct bytes){part[3].via.bin.ptr, part[3].via.bin.size};
 }
 
 static void read_items(struct fields *f, struct answer *a)

@@ -222,8 +222,11 @@ static bool write_fits(struct codec *c, struct bytes bytes)
 
 void write_text(struct codec *c, struct bytes text)
 {
-    if (write_fits(c, text))
-        (void)msgpack_pack_str_with_body(&c->packer, text.data, text.size);
+    if (!write_fits(c, text))
+        return;
+    (void)msgpack_pack_str(&c->packer, text.size);
+    if (text.size)
+        (void)msgpack_pack_str_body(&c->packer, text.data, text.size);
 }
 
 void write_word(struct codec *c, const char *word)
@@ -233,8 +236,11 @@ void write_word(struct codec *c, const char *word)
 
 void write_binary(struct codec *c, struct bytes bytes)
 {
-    if (write_fits(c, bytes))
-        (void)msgpack_pack_bin_with_body(&c->packer, bytes.data, bytes.size);
+    if (!write_fits(c, bytes))
+        return;
+    (void)msgpack_pack_bin(&c->packer, bytes.size);
+    if (bytes.size)
+        (void)msgpack_pack_bin_body(&c->packer, bytes.data, bytes.size);
 }
 
 void write_ranges(struct codec *c, const struct range *list, size_t count)
