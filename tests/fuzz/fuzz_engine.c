@@ -144,7 +144,7 @@ static struct bytes prepare(struct world *w, struct connection *c, uint8_t how, 
 
 static void step(struct world *w, uint8_t how, struct bytes frame)
 {
-    unsigned who = (how & STEP_CONNECTION) % CONNECTIONS;
+    unsigned who = (unsigned)(how & STEP_CONNECTION) % CONNECTIONS;
     struct connection *c = &w->connections[who];
     int fd = FIRST_FD + (int)who;
     pass_time(w, w->now_ms + times_ms[how >> STEP_TIME_SHIFT]);
