@@ -17,6 +17,7 @@ struct mqc_item {
     uint32_t deliveries;
     bool freed;  /* by the program; only the lease is left */
     bool leased; /* this session's, and not ended: in queue->leases */
+    bool lost;   /* it went back, and has come to this client again as another mqc_item */
     struct mqc_key priority;
     void *priority_parts; /* what priority points to, or NULL */
     struct list_node lease_node, renew_node;

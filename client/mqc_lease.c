@@ -15,7 +15,7 @@ static struct mqc_item *renewed_item(struct list_node *node)
 
 bool lease_is_old(const struct mqc_item *item)
 {
-    return item->batch->generation != item->batch->mqc->generation;
+    return item->lost || item->batch->generation != item->batch->mqc->generation;
 }
 
 void lease_stop_renewing(struct mqc_item *item)
@@ -45,8 +45,36 @@ void lease_set(struct mqc_item *item, int64_t lease_ms, uint64_t now_ms)
     helper_wake_by(m, m->renew_due_ms);
 }
 
+static void lose_older(struct mqc_queue *queue, uint64_t id)
+{
+    for (struct list_node *n = list_first(&queue->leases); n; n = list_next(&queue->leases, n)) {
+        struct mqc_item *item = CONTAINER_OF(n, struct mqc_item, lease_node);
+        if (item->id != id || lease_is_old(item))
+            continue;
+        lease_stop_renewing(item);
+        item->lost = true;
+        item->batch->mqc->held--;
+    }
+}
+
+/* An item that was taken before may be one whose lease this client has lost without knowing. Requests name
+ * items by their id alone, so it has to be seen to here that who had it first does not end the new lease. */
+static void lose_older_of(struct batch *batch)
+{
+    struct mqc *m = batch->mqc;
+    for (size_t i = 0; i < batch->count && m->held > 0; i++) {
+        uint64_t id = batch->items[i].id;
+        if (batch->items[i].deliveries == 1)
+            continue;
+        lose_older(batch->queue, id);
+        for (struct list_node *n = list_first(&m->queues); n; n = list_next(&m->queues, n))
+            lose_older(CONTAINER_OF(n, struct mqc_queue, node), id);
+    }
+}
+
 void lease_begin(struct batch *batch, int64_t lease_ms, uint64_t now_ms)
 {
+    lose_older_of(batch);
     batch->leases = true;
     batch->references += batch->count;
     batch->mqc->held += batch->count;

@@ -12,7 +12,7 @@
 void lease_begin(struct batch *batch, int64_t lease_ms, uint64_t now_ms);
 /* It is over: done, given back, or lost. The item may be gone afterwards. */
 void lease_end(struct mqc_item *item);
-/* Is it of a session that is lost? */
+/* Is it of a session that is lost, or in other hands of this client? */
 bool lease_is_old(const struct mqc_item *item);
 /* A new session has begun. */
 void lease_forget_session(struct mqc *m);

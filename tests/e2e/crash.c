@@ -196,6 +196,21 @@ static void a_lease_that_is_over_gives_the_item_to_another_and_refuses_the_first
     mqc_close(other);
 }
 
+static void an_item_that_comes_back_to_the_same_client_is_lost_to_whoever_had_it_first(void)
+{
+    struct mqc *mqc = client_that_does_not_renew();
+    struct mqc_queue *queue = queue_with_lease(mqc, "same-client", 100);
+    put_text(queue, "x");
+    struct mqc_item *first = get_item(queue), *second = get_item(queue);
+    CHECK_EQUAL(mqc_item_id(first), mqc_item_id(second));
+    CHECK_EQUAL(mqc_extend(second, 60000), MQ_OK);
+    CHECK_EQUAL(mqc_task_done(first), MQ_LEASE_LOST);
+    CHECK_EQUAL(mqc_task_done(second), MQ_OK);
+    CHECK_EQUAL(stat_of(queue).unfinished, 0);
+    mqc_queue_close(queue);
+    mqc_close(mqc);
+}
+
 static void an_extended_lease_lasts_longer(void)
 {
     struct mqc *mqc = client_that_does_not_renew();
@@ -233,6 +248,7 @@ int main(void)
         UNIT(what_a_killed_producer_was_told_is_stored_is_there_and_nothing_twice),
         UNIT(a_broker_that_was_frozen_for_2_s_goes_on_as_if_nothing_had_been),
         UNIT(a_lease_that_is_over_gives_the_item_to_another_and_refuses_the_first),
+        UNIT(an_item_that_comes_back_to_the_same_client_is_lost_to_whoever_had_it_first),
         UNIT(an_extended_lease_lasts_longer),
         UNIT(a_lease_is_renewed_for_as_long_as_the_program_holds_the_item),
         UNIT(a_broker_without_data_that_starts_again_has_lost_the_session_and_says_so),
