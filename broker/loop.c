@@ -261,9 +261,11 @@ static void read_signals(struct loop *l)
 
 /* --- the turn --- */
 
+enum { ITEM_ROUTER, ITEM_MONITOR, ITEM_SIGNALS, ITEMS };
+
 /* Sleeps until something comes in, but no longer than the deadline. now_ms is the last turn's time: waking a
  * turn's length late is the price of one clock read a turn. */
-static void wait_for_work(struct loop *l, uint64_t now_ms)
+static void wait_for_work(struct loop *l, uint64_t now_ms, zmq_pollitem_t items[ITEMS])
 {
     uint64_t engine = engine_deadline_ms(l->engine), link = link_deadline_ms(l->link);
     uint64_t deadline = engine < link ? engine : link;
@@ -272,48 +274,42 @@ static void wait_for_work(struct loop *l, uint64_t now_ms)
         timeout_ms = 0;
     else if (deadline != UINT64_MAX)
         timeout_ms = deadline - now_ms > 1000000 ? 1000000 : (long)(deadline - now_ms);
-    zmq_pollitem_t items[] = {{.socket = l->router, .events = ZMQ_POLLIN},
-                              {.socket = l->monitor, .events = ZMQ_POLLIN},
-                              {.fd = l->signals, .events = ZMQ_POLLIN}};
-    zmq_poll(items, 3, timeout_ms);
+    items[ITEM_ROUTER] = (zmq_pollitem_t){.socket = l->router, .events = ZMQ_POLLIN};
+    items[ITEM_MONITOR] = (zmq_pollitem_t){.socket = l->monitor, .events = ZMQ_POLLIN};
+    items[ITEM_SIGNALS] = (zmq_pollitem_t){.fd = l->signals, .events = ZMQ_POLLIN};
+    int rc = zmq_poll(items, ITEMS, timeout_ms);
+    assert(rc >= 0 || errno == EINTR);
+    (void)rc;
 }
 
-static void turn(struct loop *l, uint64_t now_ms)
+static void turn(struct loop *l, uint64_t now_ms, const zmq_pollitem_t items[ITEMS])
 {
     l->log->now_ms = now_ms;
-    read_signals(l);
-    read_frames(l, now_ms);
-    read_events(l, now_ms);
+    if (items[ITEM_ROUTER].revents)
+        read_frames(l, now_ms);
+    if (items[ITEM_MONITOR].revents)
+        read_events(l, now_ms);
+    if (items[ITEM_SIGNALS].revents)
+        read_signals(l);
     link_tick(l->link, now_ms);
     engine_tick(l->engine, now_ms);
     l->busy = send_answers(l, now_ms, TURN_ANSWERS_MAX);
-}
-
-static void stop(struct loop *l, uint64_t now_ms)
-{
-    for (char *at = l->endpoints; *at;) {
-        char endpoint[OPTIONS_ENDPOINT_MAX];
-        size_t size = strcspn(at, " ");
-        snprintf(endpoint, sizeof endpoint, "%.*s", (int)size, at);
-        zmq_unbind(l->router, endpoint);
-        at += size + strspn(at + size, " ");
-    }
-    send_answers(l, now_ms, SIZE_MAX);
-    struct link_stat stat = link_stat(l->link);
-    log_event(l->log, LOG_INFO, "stopping",
-              LOG_FIELDS(log_number("connections", stat.bound), log_number("refused", stat.refused),
-                         log_number("dropped", stat.dropped), log_number("gone", stat.gone)));
 }
 
 void loop_run(struct loop *l)
 {
     uint64_t now_ms = machine_clock_ms();
     while (!l->stopping) {
-        wait_for_work(l, now_ms);
+        zmq_pollitem_t items[ITEMS];
+        wait_for_work(l, now_ms, items);
         now_ms = machine_clock_ms();
-        turn(l, now_ms);
+        turn(l, now_ms, items);
     }
-    stop(l, now_ms);
+    send_answers(l, now_ms, SIZE_MAX);
+    struct link_stat stat = link_stat(l->link);
+    log_event(l->log, LOG_INFO, "stopping",
+              LOG_FIELDS(log_number("connections", stat.bound), log_number("refused", stat.refused),
+                         log_number("dropped", stat.dropped), log_number("gone", stat.gone)));
 }
 
 /* --- beginning and end --- */

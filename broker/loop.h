@@ -27,7 +27,7 @@ void loop_free(struct loop *l);
 /* The endpoints with their real ports, separated by spaces. */
 const char *loop_endpoints(const struct loop *l);
 
-/* Runs until SIGTERM or SIGINT; then stops listening and sends what is decided. */
+/* Runs until SIGTERM or SIGINT; then reads no more and sends what is decided. */
 void loop_run(struct loop *l);
 
 #endif

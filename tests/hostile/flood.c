@@ -138,6 +138,32 @@ static void garbage_without_end_fills_neither_memory_nor_log(void)
     end();
 }
 
+/* It has a session and a connection, but nothing in it lives: nobody answers ZeroMQ's pings. */
+static void who_answers_no_heartbeat_is_closed(void)
+{
+    static const char *const arguments[] = {
+        "--bind", "tcp://127.0.0.1:0", "--heartbeat", "100ms", "--heartbeat-timeout", "300ms", NULL};
+    struct peer words;
+    broker = (struct broker){0};
+    broker_start(&broker, arguments, NULL);
+    peer_join(&witness, &broker);
+    peer_open(&words, &broker);
+    struct hello hello = peer_hello_new(&words);
+    struct bytes frame;
+    CHECK_EQUAL(codec_encode_hello(words.codec, &hello, &frame), MQ_OK);
+    int fd = raw_connect_dealer(&broker);
+    raw_send(fd, (const uint8_t[]){0, (uint8_t)frame.size}, 2);
+    raw_send(fd, frame.data, frame.size);
+    raw_wait_closed(fd);
+    close(fd);
+    uint64_t deadline = test_clock_ms() + DEADLINE_MS;
+    struct request stat = {.verb = MQ_VERB_STAT};
+    while (peer_ask(&witness, stat).broker->connected > 1)
+        CHECK(test_clock_ms() < deadline);
+    peer_close(&words);
+    end();
+}
+
 static void come_and_go(int count)
 {
     for (int i = 0; i < count; i++) {
@@ -200,6 +226,7 @@ static const struct unit_test tests[] = {
     UNIT(who_says_hello_without_end_and_reads_nothing_is_cut_off),
     UNIT(who_asks_for_large_answers_and_reads_none_is_cut_off),
     UNIT(garbage_without_end_fills_neither_memory_nor_log),
+    UNIT(who_answers_no_heartbeat_is_closed),
     UNIT(sessions_that_come_and_vanish_leave_nothing),
     UNIT(a_crowd_at_the_door_keeps_nobody_inside_from_working),
 };
