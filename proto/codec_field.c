@@ -37,7 +37,8 @@ void fields_open(struct fields *f, struct codec *codec, struct bytes frame)
     case MSGPACK_UNPACK_NOMEM_ERROR:
         fields_fail_memory(f);
         return;
-    default:
+    default: /* shape_fault() is the stricter one, so this is not to be expected; but these are a peer's bytes
+              */
         fields_fail(f, "frame is not msgpack");
     }
 }

@@ -375,6 +375,8 @@ static void a_frame_over_the_limit_is_not_encoded(void)
     CHECK(frame.data == NULL);
     items[0].body.size = SIZE_MAX;
     CHECK_EQUAL(codec_encode_request(here, &put, &frame), MQ_TOO_BIG);
+    struct request stat = {.verb = MQ_VERB_STAT, .number = 1, .queue = {data, SIZE_MAX}};
+    CHECK_EQUAL(codec_encode_request(here, &stat, &frame), MQ_TOO_BIG);
     struct request small = {.verb = MQ_VERB_PING, .number = 1};
     CHECK_EQUAL(through(&small).number, 1);
     free(data);
