@@ -372,7 +372,7 @@ enum mq_status mqc_purge(struct mqc_queue *queue, uint64_t *ret_discarded);
 
 /* ---- Looking: changes nothing, creates nothing --------------------------------------------------------- */
 
-/* The next items without taking them, or with `last` the last ones, the very last first. ret_items holds
+/* The next items without taking them, or with `last` the last ones, in the same order. ret_items holds
  * `max` (at least 1; one call returns at most 1000); *ret_count is 0 if nothing waits. The items may only be
  * read and freed. Or the usual of a queue. */
 enum mq_status mqc_peek(struct mqc_queue *queue, size_t max, bool last, struct mqc_item **ret_items,
