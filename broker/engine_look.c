@@ -118,7 +118,8 @@ void list_submit(struct engine *e, struct call *call, const struct request *req)
     size_t first = queue_list_after(e, req->queue), count = at_most_rows(req->max);
     if (count > e->queues.count - first)
         count = e->queues.count - first;
-    call_answer(e, call, describe_queues(e, call, e->queue_list + first, count), NULL);
+    struct queue *const *rows = e->queue_list ? e->queue_list + first : NULL; /* no list before the first queue */
+    call_answer(e, call, describe_queues(e, call, rows, count), NULL);
 }
 
 /* Counts one more wait or hold, in the row of its verb and queue if there is one or still room for one. */
