@@ -118,7 +118,8 @@ void list_submit(struct engine *e, struct call *call, const struct request *req)
     size_t first = queue_list_after(e, req->queue), count = at_most_rows(req->max);
     if (count > e->queues.count - first)
         count = e->queues.count - first;
-    struct queue *const *rows = e->queue_list ? e->queue_list + first : NULL; /* no list before the first queue */
+    /* Before the first queue there is no list. */
+    struct queue *const *rows = e->queue_list ? e->queue_list + first : NULL;
     call_answer(e, call, describe_queues(e, call, rows, count), NULL);
 }
 
