@@ -164,20 +164,20 @@ void lease_revoke(struct engine *e, struct lease *lease)
     keep_as_lost(e, lease);
 }
 
-/* What this session has of the item: the lease it holds, else the one it lost, else NULL. */
-static struct lease *find(const struct engine *e, const struct session *s, uint64_t id)
+/* What this session has of the item: the lease it holds, else the one it lost, else NULL. If it lost the item
+ * and has it again by a get whose answer it has not confirmed, it does not know yet: who is done with the item
+ * then means the lease that was lost. */
+static struct lease *find(const struct engine *e, const struct session *s, uint64_t id, enum mq_verb verb)
 {
     uint64_t hash = table_hash_number(id);
-    struct lease *lost = NULL;
+    struct lease *held = NULL, *lost = NULL;
     for (struct table_node *n = table_first(&e->leases, hash); n; n = table_next(n, hash)) {
         struct lease *lease = CONTAINER_OF(n, struct lease, by_item);
-        if (lease->session != s || lease->id != id)
-            continue;
-        if (lease->item)
-            return lease;
-        lost = lease;
+        if (lease->session == s && lease->id == id)
+            *(lease->item ? &held : &lost) = lease;
     }
-    return lost;
+    bool knows_both = !held || !held->call || verb == MQ_VERB_EXTEND;
+    return held && (knows_both || !lost) ? held : lost;
 }
 
 static void apply(struct engine *e, struct lease *lease, const struct request *req)
@@ -194,7 +194,7 @@ static void apply(struct engine *e, struct lease *lease, const struct request *r
 static bool all_held(const struct engine *e, const struct session *s, const struct request *req)
 {
     for (size_t i = 0; i < req->id_count; i++) {
-        const struct lease *lease = find(e, s, req->ids[i]);
+        const struct lease *lease = find(e, s, req->ids[i], req->verb);
         if (!lease || !lease->item || (i > 0 && req->ids[i] <= req->ids[i - 1]))
             return false;
     }
@@ -214,7 +214,7 @@ void lease_submit(struct engine *e, struct call *call, const struct request *req
         call->reply_size = req->id_count * sizeof *call->refusals;
     }
     for (size_t i = 0; i < req->id_count; i++) {
-        struct lease *lease = find(e, s, req->ids[i]);
+        struct lease *lease = find(e, s, req->ids[i], req->verb);
         if (lease && lease->item) {
             apply(e, lease, req);
             continue;

@@ -247,6 +247,22 @@ static void a_session_that_gets_a_lost_item_again_holds_it_again(void)
     rig_free(&r);
 }
 
+static void a_late_task_done_does_not_end_a_new_lease_that_the_client_cannot_know_of(void)
+{
+    struct rig r = rig_new((struct rig_options){.lease_ms = 100, .silent = true});
+    rig_put(&r, BODY("a"), OK);
+    uint64_t first = rig_get(&r, AT(0), GIVES("a"));
+    rig_confirm(&r, AT(1), RANGES({first, first}));
+    rig_run_to(&r, 101);
+    uint64_t second = rig_get(&r, AT(102), GIVES("a#2"));
+    rig_extend(&r, AT(103), ITEMS("a"), LEASE_OF(1000), OK);
+    rig_done(&r, AT(104), ITEMS("a"), SAYS(MQ_LEASE_LOST));
+    CHECK_SIZES(&r, "q", 0, 1);
+    rig_confirm(&r, AT(105), RANGES({second, second}));
+    rig_done(&r, AT(106), ITEMS("a"), OK);
+    rig_free(&r);
+}
+
 static void only_so_many_lost_leases_are_remembered(void)
 {
     enum { REMEMBERED = 65536 };
@@ -359,6 +375,7 @@ static const struct unit_test tests[] = {
     UNIT(every_verb_on_a_lost_lease_says_lease_lost),
     UNIT(a_late_task_done_is_fenced_even_when_the_item_is_done_by_another),
     UNIT(a_session_that_gets_a_lost_item_again_holds_it_again),
+    UNIT(a_late_task_done_does_not_end_a_new_lease_that_the_client_cannot_know_of),
     UNIT(only_so_many_lost_leases_are_remembered),
     UNIT(extend_renews_a_lease_from_now),
     UNIT(extend_may_also_shorten_a_lease),
