@@ -255,6 +255,8 @@ static void repeat(struct engine *e, struct session *s, const struct request *re
         call_answer(e, call, MQ_INTERRUPTED, NULL);
     if (call->waits)
         return;
+    if (call->auto_done && req->verb == MQ_VERB_CANCEL)
+        call_take_back(e, call);
     e->repeats += req->verb != MQ_VERB_CANCEL;
     call_send(e, call);
 }
@@ -299,6 +301,7 @@ enum mq_status engine_submit(struct engine *e, uint64_t now_ms, struct session *
     assert(s->peer);
     s->heard_ms = now_ms;
     call_confirm(e, s, req->confirms);
+    engine_settle(e); /* whoever waited for what this gives goes first */
     enum mq_status status = accept(e, s, req, ret_why);
     engine_settle(e);
     return status;

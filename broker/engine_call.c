@@ -188,6 +188,15 @@ void call_free(struct engine *e, struct call *call)
     free(call);
 }
 
+/* The client does not want the items of this auto-done get any more. Were it to get them in spite of that,
+ * its confirmation would make them done, so they go back first. */
+void call_take_back(struct engine *e, struct call *call)
+{
+    struct list_node *node;
+    while ((node = list_first(&call->leases)))
+        lease_return(e, CONTAINER_OF(node, struct lease, of_call), true, false);
+}
+
 /* The client has the answer: items it asked for as auto-done are done now, not before. */
 static void confirm_one(struct engine *e, struct call *call)
 {

@@ -149,6 +149,7 @@ enum mq_status call_enter(struct engine *e, struct call *call, struct queue *q, 
 void call_answer(struct engine *e, struct call *call, enum mq_status status, const char *text);
 void call_send(struct engine *e, struct call *call);
 void call_free(struct engine *e, struct call *call);
+void call_take_back(struct engine *e, struct call *call);
 void call_confirm(struct engine *e, struct session *s, struct ranges confirms);
 struct call *call_first(const struct list *line); /* NULL: nobody waits */
 void call_answer_all(struct engine *e, struct list *line, enum mq_status status);

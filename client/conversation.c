@@ -431,10 +431,17 @@ static void ask_again(struct conversation *c, struct exchange *x)
     list_insert_before(place ? place : &c->pending.head, &x->node);
 }
 
+/* To confirm these items would make them done, and nobody has them. The cancel, which is sent or due, makes
+ * them go back and brings another answer. */
+static bool crosses_the_cancel(const struct exchange *x, const struct answer *answer)
+{
+    return x->withdrawn && x->request.auto_done && answer->item_count > 0;
+}
+
 struct exchange *conversation_answer(struct conversation *c, const struct answer *answer)
 {
     struct exchange *x = c->line == LINE_READY ? find_unanswered(c, answer->number) : NULL;
-    if (!x)
+    if (!x || crosses_the_cancel(x, answer))
         return NULL;
     bool went_back =
         answer->status == MQ_SESSION_LOST || (answer->status == MQ_LEASE_LOST && answer->item_count == 0);

@@ -80,8 +80,9 @@ void conversation_add(struct conversation *c, struct exchange *x);
 void conversation_reopen(struct conversation *c, struct exchange *x);
 
 /* The user gave up. True: it had no number yet, and is the owner's again. False: the request is cancelled at
- * the broker, and the exchange still ends by its answer (which may bring items nobody wants). What the
- * request points to is not needed any more, the exchange itself is. */
+ * the broker, and the exchange still ends by its answer (which may bring items nobody wants, but never
+ * those of an auto-done get: they go back). What the request points to is not needed any more, the exchange
+ * itself is. */
 bool conversation_withdraw(struct conversation *c, struct exchange *x);
 
 /* The next frame to send, to be encoded before the next call; false: nothing now. */

@@ -573,6 +573,22 @@ static void an_answer_that_crosses_the_cancel_ends_the_exchange(void)
     free(d);
 }
 
+static void items_that_cross_the_cancel_of_an_auto_done_get_are_not_confirmed(void)
+{
+    struct desk *d = desk_open();
+    struct exchange *x = add(d, MQ_VERB_GET, 500);
+    x->request.auto_done = true;
+    CHECK_SENDS(d, MQ_VERB_GET, 1);
+    CHECK(!conversation_withdraw(&d->c, x));
+    CHECK(answer_items(d, MQ_VERB_GET, 1, MQ_OK, 1, 1) == NULL);
+    CHECK(!conversation_has_confirms(&d->c));
+    CHECK_SENDS(d, MQ_VERB_CANCEL, 1);
+    CHECK(answer_items(d, MQ_VERB_GET, 1, MQ_OK, 1, 1) == NULL);
+    CHECK(answer(d, MQ_VERB_GET, 1, MQ_LEASE_LOST) == x);
+    CHECK(conversation_has_confirms(&d->c));
+    free(d);
+}
+
 static void on_resume_a_cancel_is_sent_instead_of_the_request(void)
 {
     struct desk *d = desk_open();
@@ -886,6 +902,7 @@ static const struct unit_test tests[] = {
     UNIT(what_was_withdrawn_before_it_was_sent_is_the_owners_again),
     UNIT(what_was_withdrawn_after_it_was_sent_is_cancelled_once),
     UNIT(an_answer_that_crosses_the_cancel_ends_the_exchange),
+    UNIT(items_that_cross_the_cancel_of_an_auto_done_get_are_not_confirmed),
     UNIT(on_resume_a_cancel_is_sent_instead_of_the_request),
     UNIT(a_withdrawn_put_counts_as_in_flight_until_it_is_answered),
     UNIT(after_a_restart_gets_opens_and_looks_go_on_in_order),

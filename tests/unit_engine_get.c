@@ -360,6 +360,20 @@ static void one_get_of_many_stops_at_the_credit(void)
     rig_free(&r);
 }
 
+static void a_confirmation_serves_who_waited_for_it_before_the_request_that_carries_it(void)
+{
+    struct rig r = rig_new((struct rig_options){.in_flight_max = 1000});
+    rig_put(&r, SESSION(2), BULK(1, 1500), OK);
+    uint64_t large = rig_get(&r, OK, LOST);
+    rig_put(&r, SESSION(2), BODY("b"), OK);
+    rig_get(&r, FOREVER, WAITS); /* for credit: the item is there */
+    rig_repeat(&r, NUMBER(large), OK);
+    rig_get(&r);
+    CHECK_REPLY(&r, SESSION(1), MQ_OK, "b");
+    CHECK_REPLY(&r, SESSION(1), MQ_EMPTY, "");
+    rig_free(&r);
+}
+
 static const struct unit_test tests[] = {
     UNIT(a_get_takes_what_is_ready_at_once),
     UNIT(a_get_of_many_takes_up_to_so_many_without_waiting_for_more),
@@ -390,6 +404,7 @@ static const struct unit_test tests[] = {
     UNIT(a_session_that_does_not_confirm_gets_no_more_than_its_credit),
     UNIT(a_getter_without_credit_holds_up_no_other_session),
     UNIT(one_get_of_many_stops_at_the_credit),
+    UNIT(a_confirmation_serves_who_waited_for_it_before_the_request_that_carries_it),
 };
 
 int main(void)

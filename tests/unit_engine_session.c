@@ -371,6 +371,18 @@ static void a_cancel_of_an_answered_request_brings_its_answer_again(void)
     rig_free(&r);
 }
 
+static void a_cancel_of_an_answered_auto_done_get_gives_its_items_back_untouched(void)
+{
+    struct rig r = rig_new((struct rig_options){.silent = true});
+    rig_put(&r, SESSION(2), BODIES("a", "b"), OK);
+    uint64_t number = rig_get(&r, MAX(2), AUTO_DONE, GIVES("a b"), LOST);
+    rig_cancel(&r, NUMBER(number), SAYS(MQ_LEASE_LOST));
+    rig_confirm(&r, RANGES({number, number}));
+    CHECK_EQUAL(rig_look(&r, "q").done, 0);
+    rig_get(&r, SESSION(2), MAX(2), GIVES("a b"));
+    rig_free(&r);
+}
+
 static void a_cancel_of_a_request_never_seen_takes_its_number(void)
 {
     struct rig r = rig_new((struct rig_options){.silent = true});
@@ -412,6 +424,7 @@ static const struct unit_test tests[] = {
     UNIT(a_cancelled_put_is_interrupted_and_tells_what_was_stored),
     UNIT(a_cancelled_get_takes_nothing_and_a_cancelled_join_waits_no_more),
     UNIT(a_cancel_of_an_answered_request_brings_its_answer_again),
+    UNIT(a_cancel_of_an_answered_auto_done_get_gives_its_items_back_untouched),
     UNIT(a_cancel_of_a_request_never_seen_takes_its_number),
 };
 

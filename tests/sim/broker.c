@@ -1,0 +1,246 @@
+/* broker.c - the broker of the simulated world: the engine, the model beside it, and the link's part: which
+ * connection carries which session, and what becomes of frames of connections that carry none. */
+#include "sim.h"
+
+#include <inttypes.h>
+
+#include "model.h"
+
+static struct {
+    struct engine *engine;
+    struct model *model;
+    struct codec *in, *out;
+    uint64_t events;
+} broker;
+
+static void on_stored(void *context, uint64_t number)
+{
+    (void)context;
+    struct tag *tag = sim_tag(number);
+    SIM_REQUIRE(!tag->is_stored, "item %" PRIu64 " is stored twice", number);
+    SIM_REQUIRE(!tag->is_final, "item %" PRIu64 " is stored after its put was answered", number);
+    tag->is_stored = true;
+}
+
+static void on_done(void *context, uint64_t number)
+{
+    (void)context;
+    struct tag *tag = sim_tag(number);
+    SIM_REQUIRE(!tag->is_done, "item %" PRIu64 " is done twice", number);
+    SIM_REQUIRE(tag->is_received, "item %" PRIu64 " is done, but no user has received it", number);
+    tag->is_done = true;
+}
+
+static void new_engine(void)
+{
+    broker.engine = engine_new(&sim.climate.engine, sim.now_ms);
+    broker.model = model_new(&sim.climate.engine, sim.now_ms);
+    SIM_REQUIRE(broker.engine, "out of memory");
+    broker.model->on_stored = on_stored;
+    broker.model->on_done = on_done;
+}
+
+void broker_open(void)
+{
+    broker.in = codec_new();
+    broker.out = codec_new();
+    SIM_REQUIRE(broker.in && broker.out, "out of memory");
+    new_engine();
+}
+
+void broker_close(void)
+{
+    codec_free(broker.in);
+    codec_free(broker.out);
+    engine_free(broker.engine);
+    model_free(broker.model);
+}
+
+void broker_crash(void)
+{
+    engine_free(broker.engine);
+    model_free(broker.model);
+    new_engine();
+}
+
+/* Sends what a function of codec.h has encoded. */
+static void send(struct connection *to, enum mq_status encoded, struct bytes frame)
+{
+    SIM_REQUIRE(encoded == MQ_OK, "the broker cannot encode: %s", mq_status_name(encoded));
+    net_send_down(to, frame);
+}
+
+static void say_answer(const struct connection *to, const struct answer *answer)
+{
+    sim_say("    <- %u %s %" PRIu64 " %s count %" PRIu64 " items %zu", net_number(to),
+            mq_verb_name(answer->verb), answer->number, mq_status_name(answer->status), answer->count,
+            answer->item_count);
+}
+
+/* After everything that was done to the engine: its replies, each compared with the model's. */
+static void drain(void)
+{
+    void *peer;
+    struct answer answer;
+    struct bytes frame;
+    while (engine_next_reply(broker.engine, &peer, &answer)) {
+        struct connection *to = peer;
+        say_answer(to, &answer);
+        SIM_REQUIRE(net_session(to), "an answer for a connection without a session");
+        model_reply(broker.model, peer, &answer);
+        send(to, codec_encode_answer(broker.out, &answer, &frame), frame);
+    }
+    model_settled(broker.model);
+    SIM_REQUIRE(engine_deadline_ms(broker.engine) == model_deadline_ms(broker.model),
+                "the next deadline is %" PRIu64 ", not %" PRIu64, engine_deadline_ms(broker.engine),
+                model_deadline_ms(broker.model));
+    bool is_small = broker.model->item_count + broker.model->call_count < 300;
+    if (is_small || ++broker.events % 16 == 0)
+        engine_check(broker.engine);
+}
+
+static void refuse(struct connection *from, enum mq_status status, const char *why)
+{
+    struct bytes frame;
+    if (!net_tell_once(from))
+        return;
+    sim_say("    <- %u refused: %s", net_number(from), why);
+    send(from, codec_encode_refused(broker.out, status, why, &frame), frame);
+}
+
+static void unbind(struct connection *from)
+{
+    struct session *session = net_session(from);
+    model_disconnect(broker.model, from);
+    engine_disconnect(broker.engine, sim.now_ms, session);
+    net_bind(from, NULL);
+}
+
+static void on_hello(struct connection *from, const struct hello *hello)
+{
+    struct session *session = NULL;
+    void *old_peer, *model_old_peer;
+    uint64_t number = 0;
+    struct welcome welcome;
+    struct bytes frame;
+    if (net_session(from))
+        unbind(from);
+    enum mq_status expected = model_hello(broker.model, hello, from, &model_old_peer, &number);
+    enum mq_status status =
+        engine_hello(broker.engine, sim.now_ms, hello, from, &session, &old_peer, &welcome);
+    SIM_REQUIRE(status == expected, "a hello is answered %s, not %s", mq_status_name(status),
+                mq_status_name(expected));
+    SIM_REQUIRE(welcome.status == status, "a welcome of another status than the hello's");
+    sim_say("    <- %u welcome %s", net_number(from), mq_status_name(status));
+    net_told(from, false);
+    if (status == MQ_OK) {
+        SIM_REQUIRE(old_peer == model_old_peer, "another connection is replaced");
+        SIM_REQUIRE(welcome.session == number, "session %" PRIu64 ", not %" PRIu64, welcome.session, number);
+        net_bind(from, session);
+        net_suspect(from);
+        if (old_peer) {
+            net_bind(old_peer, NULL);
+            refuse(old_peer, MQ_INVALID, "the session has moved to another connection");
+        }
+    }
+    send(from, codec_encode_welcome(broker.out, &welcome, &frame), frame);
+}
+
+static void on_bye(struct connection *from, struct ranges confirms)
+{
+    struct bytes frame;
+    model_bye(broker.model, from, confirms);
+    engine_bye(broker.engine, sim.now_ms, net_session(from), confirms);
+    net_bind(from, NULL);
+    send(from, codec_encode_bye_answer(broker.out, MQ_OK, &frame), frame);
+}
+
+static void on_request(struct connection *from, const struct request *req)
+{
+    const char *why = "";
+    enum mq_status expected = model_submit(broker.model, from, req);
+    enum mq_status status = engine_submit(broker.engine, sim.now_ms, net_session(from), req, &why);
+    SIM_REQUIRE(status == expected, "%s %" PRIu64 " is met with %s, not %s", mq_verb_name(req->verb),
+                req->number, mq_status_name(status), mq_status_name(expected));
+    if (status == MQ_OK)
+        return;
+    drain();
+    unbind(from);
+    refuse(from, status, why);
+}
+
+void broker_input(struct connection *from, struct bytes bytes)
+{
+    struct client_frame frame;
+    const char *why = "";
+    enum mq_status status = codec_decode_client(broker.in, bytes, &frame, &why);
+    SIM_REQUIRE(status == MQ_OK, "the broker cannot decode: %s", why);
+    sim_say("-> %u %s %" PRIu64 "%s", net_number(from), mq_verb_name(frame.verb),
+            frame.verb >= MQ_VERB_OPEN || frame.verb == MQ_VERB_CANCEL ? frame.request.number : 0,
+            net_session(from) || frame.verb == MQ_VERB_HELLO ? "" : " (no session)");
+    if (frame.verb != MQ_VERB_HELLO && !net_session(from)) {
+        refuse(from, MQ_INVALID, "hello comes first");
+        return;
+    }
+    model_clock(broker.model, sim.now_ms);
+    if (frame.verb == MQ_VERB_HELLO) {
+        on_hello(from, &frame.hello);
+    } else if (frame.verb == MQ_VERB_CONFIRM) {
+        model_confirm(broker.model, from, frame.confirms);
+        engine_confirm(broker.engine, sim.now_ms, net_session(from), frame.confirms);
+    } else if (frame.verb == MQ_VERB_BYE) {
+        on_bye(from, frame.confirms);
+    } else {
+        on_request(from, &frame.request);
+    }
+    drain();
+}
+
+void broker_line_gone(struct connection *from)
+{
+    if (!net_session(from))
+        return;
+    sim_say("-> %u is gone", net_number(from));
+    model_clock(broker.model, sim.now_ms);
+    unbind(from);
+    drain();
+}
+
+void broker_tick(void)
+{
+    model_clock(broker.model, sim.now_ms);
+    model_tick(broker.model);
+    engine_tick(broker.engine, sim.now_ms);
+    drain();
+}
+
+uint64_t broker_deadline_ms(void)
+{
+    return engine_deadline_ms(broker.engine);
+}
+
+bool broker_queue_has_items(size_t queue)
+{
+    const struct model_queue *q = model_queue(broker.model, mq_bytes(sim_queue_name(queue)));
+    return q && model_ready(broker.model, q) > 0;
+}
+
+bool broker_queue_is_open(size_t queue)
+{
+    const struct model_queue *q = model_queue(broker.model, mq_bytes(sim_queue_name(queue)));
+    return q && !q->is_shut_down;
+}
+
+bool broker_is_drained(void)
+{
+    return broker.model->item_count == 0 && model_waiting(broker.model, MQ_VERB_PUT) == 0;
+}
+
+void broker_check_gone(void)
+{
+    struct broker_stat stat;
+    engine_stat(broker.engine, &stat);
+    SIM_REQUIRE(stat.sessions == 0 && broker.model->session_count == 0, "a session is left");
+    SIM_REQUIRE(stat.waiting == 0 && broker.model->call_count == 0, "a call is left");
+    SIM_REQUIRE(stat.ready == 0 && stat.leased == 0 && stat.memory == 0, "items are left");
+}

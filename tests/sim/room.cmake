@@ -1,0 +1,9 @@
+# The simulator. Each entry runs other seeds; `sim --minutes M` runs random ones, and a failure prints its replay.
+file(GLOB SIM_SOURCES CONFIGURE_DEPENDS tests/sim/*.c)
+add_executable(sim ${SIM_SOURCES})
+target_link_libraries(sim PRIVATE core codec proto)
+foreach(part RANGE 3)
+  math(EXPR seed "1 + 150 * ${part}")
+  add_test(NAME sim_${part} COMMAND sim --seed ${seed} --seeds 150 --steps 10000)
+  set_tests_properties(sim_${part} PROPERTIES LABELS sim TIMEOUT 300)
+endforeach()
