@@ -165,8 +165,8 @@ void lease_revoke(struct engine *e, struct lease *lease)
 }
 
 /* What this session has of the item: the lease it holds, else the one it lost, else NULL. If it lost the item
- * and has it again by a get whose answer it has not confirmed, it does not know yet: who is done with the item
- * then means the lease that was lost. */
+ * and has it again by a get whose answer it has not confirmed, it does not know yet: who is done with the
+ * item then means the lease that was lost. */
 static struct lease *find(const struct engine *e, const struct session *s, uint64_t id, enum mq_verb verb)
 {
     uint64_t hash = table_hash_number(id);
