@@ -287,12 +287,12 @@ static void the_noise_had_every_kind_of_answer(void)
     static const struct {
         enum mq_verb verb;
         enum mq_status status;
-    } expected[] = {{MQ_VERB_PUT, MQ_OK},        {MQ_VERB_PUT, MQ_FULL},        {MQ_VERB_PUT, MQ_SHUT_DOWN},
-                    {MQ_VERB_PUT, MQ_TEMPORARY}, {MQ_VERB_GET, MQ_OK},          {MQ_VERB_GET, MQ_EMPTY},
-                    {MQ_VERB_GET, MQ_SHUT_DOWN}, {MQ_VERB_GET, MQ_INTERRUPTED}, {MQ_VERB_TASK_DONE, MQ_OK},
-                    {MQ_VERB_RELEASE, MQ_OK},    {MQ_VERB_EXTEND, MQ_OK},       {MQ_VERB_JOIN, MQ_TIMED_OUT},
-                    {MQ_VERB_REMOVE, MQ_BUSY},   {MQ_VERB_OPEN, MQ_EXISTS},     {MQ_VERB_OPEN, MQ_LIMIT},
-                    {MQ_VERB_SET, MQ_OK},        {MQ_VERB_PURGE, MQ_OK},        {MQ_VERB_PEEK, MQ_OK}};
+    } expected[] = {{MQ_VERB_PUT, MQ_OK},        {MQ_VERB_PUT, MQ_FULL},       {MQ_VERB_PUT, MQ_SHUT_DOWN},
+                    {MQ_VERB_PUT, MQ_TEMPORARY}, {MQ_VERB_GET, MQ_OK},         {MQ_VERB_GET, MQ_EMPTY},
+                    {MQ_VERB_GET, MQ_SHUT_DOWN}, {MQ_VERB_TASK_DONE, MQ_OK},   {MQ_VERB_RELEASE, MQ_OK},
+                    {MQ_VERB_EXTEND, MQ_OK},     {MQ_VERB_JOIN, MQ_TIMED_OUT}, {MQ_VERB_REMOVE, MQ_BUSY},
+                    {MQ_VERB_OPEN, MQ_EXISTS},   {MQ_VERB_OPEN, MQ_LIMIT},     {MQ_VERB_SET, MQ_OK},
+                    {MQ_VERB_PURGE, MQ_OK},      {MQ_VERB_PEEK, MQ_OK}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         uint64_t seen = answers[expected[i].verb][expected[i].status];
         if (seen == 0)
