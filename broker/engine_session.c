@@ -170,6 +170,7 @@ void session_end(struct engine *e, struct session *s)
     }
     return_leases(e, s, true);
     s->ended = true;
+    s->lapses++;
     s->forget_ms = later(e, e->options.remember_ms);
     list_append(&e->ended, &s->of_ended);
     e->ended_count++;
@@ -307,6 +308,7 @@ enum mq_status engine_hello(struct engine *e, uint64_t now_ms, const struct hell
         s->heard_ms = now_ms;
         e->connected++;
         ret_welcome->session = s->number;
+        ret_welcome->lapses = s->lapses;
     }
     engine_settle(e);
     return status;

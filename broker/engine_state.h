@@ -91,6 +91,7 @@ struct session {
     uint64_t number; /* public */
     void *peer;      /* NULL: no connection */
     bool ended;      /* resume_grace is over */
+    uint32_t lapses; /* how often that happened */
     uint64_t next_number;
     struct list calls; /* ascending numbers */
     uint32_t waiting, unconfirmed;

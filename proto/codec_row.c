@@ -79,7 +79,7 @@ static const struct column session_columns[] = {
 static const struct column limits_columns[] = {
     U32(welcome, body_max),        U32(welcome, frame_max),       U32(welcome, items_max),
     U32(welcome, waiting_max),     U32(welcome, unconfirmed_max), U32(welcome, in_flight_max),
-    U32(welcome, resume_grace_ms), U32(welcome, heartbeat_ms),
+    U32(welcome, resume_grace_ms), U32(welcome, heartbeat_ms),    U32(welcome, lapses),
 };
 
 #define ROW_FORM(columns)                                                                                    \
