@@ -68,7 +68,7 @@ static int parse(struct cli *cli, struct getopt_tables *tables, int argc, char *
         else if (code == '?' || code == ':')
             return refuse(cli, code, argv);
         else
-            cli->values[code] = optarg ? optarg : "";
+            cli->values[code == 'h' ? CLI_LONG_HELP : code] = optarg ? optarg : "";
     }
     cli->quiet = cli_given(cli, 'q');
     cli->json = cli_given(cli, CLI_LONG_JSON);

@@ -5,7 +5,7 @@
 
 static const struct cli_option options[] = {
     {'c', NULL, "N", "the first N items (default 1, at most 1000)"},
-    {CLI_LONG_LAST, "last", NULL, "the last ones instead, the very last first"},
+    {CLI_LONG_LAST, "last", NULL, "the last N instead"},
     {0, NULL, NULL, NULL},
 };
 

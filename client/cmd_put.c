@@ -86,6 +86,15 @@ static int fail(struct putter *p, int code, const char *reason)
     return CLI_PARTIAL;
 }
 
+/* The ids were asked for, and are lost. */
+static int fail_to_print(struct putter *p)
+{
+    cli_progress_done(&p->progress);
+    cli_error(p->cli, "%" PRIu64 " stored, but their ids cannot be written: %s", p->stored,
+              strerror(p->out.error));
+    return CLI_PARTIAL;
+}
+
 /* Stores the batch. CLI_OK, or the failure has been reported. */
 static int send_batch(struct putter *p)
 {
@@ -97,11 +106,10 @@ static int send_batch(struct putter *p)
     enum mq_status status = mqc_put_many_ids(p->cli->queue, p->puts, count, p->timeout_ms, &stored, p->ids);
     count_stored(p, stored);
     show_progress(p);
+    bool is_printed = cli_output_flush(&p->out);
     if (status != MQ_OK)
         return fail(p, cli_exit_code(status), cli_reason(p->cli, status));
-    if (!cli_output_flush(&p->out))
-        return fail(p, CLI_IO_ERROR, strerror(p->out.error));
-    return CLI_OK;
+    return is_printed ? CLI_OK : fail_to_print(p);
 }
 
 static int put_arguments(struct putter *p, char **bodies, int count)
@@ -263,14 +271,14 @@ static int run(struct cli *cli)
         code = cli_connect_queue(cli, MQC_OPEN_AUTO);
     if (code == CLI_OK)
         code = put(&p, fd);
-    int written = cli_output_finish(&p.out, cli);
+    cli_output_done(&p.out);
     free(p.puts);
     free(p.ids);
     free(p.offsets);
     cli_key_done(&key);
     if (fd > STDERR_FILENO)
         close(fd);
-    return code != CLI_OK ? code : written;
+    return code;
 }
 
 const struct cli_command cmd_put = {

@@ -18,20 +18,20 @@ static bool was_stopped(const struct cli_pool *pool)
            !pool->all && pool->wanted < 0;
 }
 
+/* A run with an end that was not reached has done a part; one without has no parts. */
 static int report(const struct cli_pool *pool)
 {
-    struct cli *cli = pool->cli;
+    const struct cli *cli = pool->cli;
     int code = was_stopped(pool) ? CLI_OK : pool->code;
     bool has_end = pool->all || pool->wanted >= 0;
     if (code == CLI_INTERRUPTED) {
         cli_error(cli, "interrupted; %" PRIu64 " done, %" PRIu64 " failed", pool->done, pool->failed);
         return code;
     }
-    if (pool->failed > 0 || (code != CLI_OK && has_end && pool->done > 0)) {
+    bool is_partial = code == CLI_OK ? pool->failed > 0 : has_end && pool->done > 0;
+    if (is_partial || pool->failed > 0)
         cli_error(cli, "%" PRIu64 " done, %" PRIu64 " failed", pool->done, pool->failed);
-        return code == CLI_OK || has_end ? CLI_PARTIAL : code;
-    }
-    return code;
+    return is_partial ? CLI_PARTIAL : code;
 }
 
 static int run(struct cli *cli)

@@ -11,6 +11,11 @@ unset POSIXLY_CORRECT
 start_broker mq-broker
 cd "$scratch"
 
+# check TEST...: it holds.
+check() {
+    "$@" || fail "not so: $*"
+}
+
 # expect CODE COMMAND...: it ends with this code.
 expect() {
     wanted=$1
@@ -72,7 +77,7 @@ ends() {
     [ "$code" -eq "$2" ] || fail "a background command ended with $code, not $2: $(cat err)"
 }
 
-# A command in the background of a script ignores SIGINT, unless told otherwise.
+# with_signals COMMAND... &: unlike others in the background of a script, it does not ignore SIGINT. Its pid is $!.
 with_signals() {
-    env --default-signal=INT --default-signal=HUP "$@"
+    exec env --default-signal=INT --default-signal=HUP "$@"
 }

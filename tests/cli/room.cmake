@@ -3,6 +3,10 @@ foreach(name parse input json run)
   target_link_libraries(unit_cli_${name} PRIVATE cli_parts)
 endforeach()
 
+# More queues than anybody wants to make one command at a time.
+add_executable(cli_many_queues tests/cli/many_queues.c)
+target_link_libraries(cli_many_queues PRIVATE mqc_objects)
+
 file(GLOB CLI_TESTS CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tests/cli tests/cli/test_*.sh)
 foreach(file ${CLI_TESTS})
   string(REGEX REPLACE "test_(.*)\\.sh" "cli_\\1" name ${file})

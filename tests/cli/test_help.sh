@@ -12,18 +12,18 @@ for command in $commands; do
 done
 cp out usage
 expect 0 mq --help
-cmp out usage
+check cmp out usage
 expect 64 mq
-cmp err usage
-[ ! -s out ]
+check cmp err usage
+check [ ! -s out ]
 
 for command in $commands; do
     expect 0 mq help "$command"
     cp out help
     expect 0 mq "$command" --help
-    cmp out help
+    check cmp out help
     expect 0 mq "$command" -h
-    cmp out help
+    check cmp out help
     sed -n '/^Example:$/,$s/^    //p' help >example.sh
     [ -s example.sh ] || fail "no example of $command"
     for queue in jobs urgent; do
@@ -35,7 +35,7 @@ expect 64 mq help nonsense
 says "mq: unknown command 'nonsense'"
 
 expect 0 mq --version
-grep -Eqx 'mq [0-9]+\.[0-9]+\.[0-9]+' out
+check grep -Eqx 'mq [0-9]+\.[0-9]+\.[0-9]+' out
 
 # A wrong command line gets one line, and nothing happens.
 wrong() {
@@ -43,7 +43,7 @@ wrong() {
     shift
     expect 64 mq "$@"
     says "$text"
-    [ ! -s out ]
+    check [ ! -s out ]
 }
 wrong "mq: unknown command 'nonsense'; see 'mq help'" nonsense
 wrong "mq: put: unknown option '--nonsense'; see 'mq put --help'" put q --nonsense
@@ -89,7 +89,7 @@ expect 0 mq ls --names
 expect 0 mq put q one -q
 expect 0 mq -q --server "$MQ_SERVER" put q two
 expect 0 env POSIXLY_CORRECT=1 mq put q three -s "$MQ_SERVER" -v
-grep -Eqx '[0-9]+' out
+check grep -Eqx '[0-9]+' out
 expect 0 mq put -- q -v --json
 expect 0 env -u MQ_SERVER mq get --all q -s "$MQ_SERVER"
 prints 'one\ntwo\nthree\n-v\n--json\n'

@@ -42,7 +42,7 @@ for signal in INT TERM HUP; do
     kill -s "$signal" "$getter"
     ends "$getter" 130
     says "1 written, then: interrupted"
-    [ "$(cat got)" = x ]
+    check [ "$(cat got)" = x ]
     mq put empty y
     expect 0 mq get empty
     prints 'y\n'
@@ -74,7 +74,7 @@ exec 3<&-
 code=0
 wait "$getter" || code=$?
 [ "$code" -eq 0 ] || [ "$code" -eq 130 ] || fail "get ended with $code"
-[ "$(wc -c <got)" -eq 1000007 ]
+check [ "$(wc -c <got)" -eq 1000007 ]
 check_stat big "done" 2
 
 # The second signal does not wait; what was held goes back.

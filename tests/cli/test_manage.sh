@@ -22,7 +22,7 @@ a-rather-long-name  lifo         0        0       0           0        0        
 jobs                priority     3       10       0           3        0        0  open
 z                   fifo         0        0       0           0        0        0  shut_down_immediate
 END
-cmp out wanted
+check cmp out wanted
 expect 0 mq ls --names
 prints 'a-rather-long-name\njobs\nz\n'
 expect 0 mq ls --json
@@ -32,13 +32,12 @@ expect 0 mq --json ls --names
 head -n 1 out | grep -qx '{"name":"a-rather-long-name"}'
 
 # More queues than fit into one answer.
-seq -f 'many.%05g' 1 2500 >names
-xargs -a names -n 1 mq create
+cli_many_queues 2500
 expect 0 mq ls --names
-[ "$(grep -c '^many' out)" -eq 2500 ]
+check [ "$(grep -c '^many' out)" -eq 2500 ]
 expect 0 mq ls
-[ "$(wc -l <out)" -eq 2504 ]
-xargs -a names -n 1 mq rm
+check [ "$(wc -l <out)" -eq 2504 ]
+check [ "$(sort out | uniq | wc -l)" -eq 2504 ]
 
 # Settings: what is in force changes, what the queue was created with does not.
 expect 0 mq set jobs --maxsize 2 --lease 5s
@@ -54,7 +53,7 @@ for what in jobs ''; do
     sed 's/: .*//' out >keys
     # shellcheck disable=SC2086
     expect 0 mq stat $what --json
-    [ "$(wc -l <out)" -eq 1 ]
+    check [ "$(wc -l <out)" -eq 1 ]
     tr ',' '\n' <out | sed 's/^{*"\([a-z_]*\)":.*/\1/' | cmp - keys
 done
 expect 0 mq stat jobs
@@ -72,10 +71,10 @@ expect 0 mq peek jobs
 prints 'c\n'
 expect 0 mq peek jobs -c 10
 prints 'c\nb\na\n'
-expect 0 mq peek jobs --last -c 2
-prints 'a\nb\n'
+expect 0 mq peek jobs --last
+prints 'a\n'
 expect 0 mq peek jobs --json
-grep -q '"priority":0,"deliveries":0,"body":"c"' out
+check grep -q '"priority":0,"deliveries":0,"body":"c"' out
 check_stat jobs size 3
 check_stat jobs gets 0
 
@@ -120,7 +119,7 @@ grep -Eq "^ *[0-9]+  mq put \[$putter\] +up +20[0-9-]+ [0-9:]+ +[0-9.]+s  put sm
 grep -Eq "mq get \[$getter\] .* get jobs \(1\)$" out || fail "ps: $(cat out)"
 grep -Eq "mq work \[$worker\] .* lease held \(1\)$" out || fail "ps: $(cat out)"
 expect 0 mq ps --json
-grep -q "\"client\":\"mq put \[$putter\]\",\"connected\":true,.*\"waits\":\[{\"what\":\"put\",\"queue\":\"small\",\"count\":1}\],\"holds\":\[\]}" out
+check grep -q "\"client\":\"mq put \[$putter\]\",\"connected\":true,.*\"waits\":\[{\"what\":\"put\",\"queue\":\"small\",\"count\":1}\],\"holds\":\[\]}" out
 echo >gate
 mq purge small -q
 mq put jobs x
@@ -130,6 +129,6 @@ ends "$worker" 0
 
 # ping.
 expect 0 mq ping
-[ "$(grep -Ecx '[0-9]+\.[0-9]{3} ms' out)" -eq 4 ]
+check [ "$(grep -Ecx '[0-9]+\.[0-9]{3} ms' out)" -eq 4 ]
 expect 0 mq ping -c 2 --json
-[ "$(grep -Ecx '\{"round_trip_us":[0-9]+\}' out)" -eq 2 ]
+check [ "$(grep -Ecx '\{"round_trip_us":[0-9]+\}' out)" -eq 2 ]

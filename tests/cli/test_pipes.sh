@@ -9,7 +9,7 @@ expect 74 sh -c 'mq get q --all >/dev/full'
 check_stat q size 3
 check_stat q leased 0
 expect 0 mq get q --json
-grep -q '"deliveries":1,"body":"one"' out
+check grep -q '"deliveries":1,"body":"one"' out
 
 # A reader that has enough: the rest is still there, and so is what it may not have seen.
 mq purge q -q
@@ -18,7 +18,7 @@ mkfifo pipe
 mq get q --all >pipe 2>err &
 getter=$!
 head -n 1 <pipe >first
-[ "$(cat first)" = 1 ]
+check [ "$(cat first)" = 1 ]
 code=0
 wait "$getter" || code=$?
 case $code in
@@ -57,5 +57,5 @@ mq put a -0 -f pieces
 mq get -0 --all a | mq put -0 b
 mq get -0 --all b | mq put -0 c
 expect 0 mq get c --all -0
-cmp out pieces
+check cmp out pieces
 check_stat c "done" "$(find . -name 'piece.*' | wc -l)"

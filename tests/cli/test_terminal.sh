@@ -5,7 +5,7 @@
 
 # on_terminal COMMAND: a shell command whose stderr is a terminal; what that shows is in `shown`.
 on_terminal() {
-    script -q -e -c "$1" shown >/dev/null </dev/null
+    script -q -f -e -c "$1" shown >/dev/null </dev/null
 }
 
 mkfifo pipe
@@ -21,7 +21,7 @@ until grep -q '[0-9] stored, 0.0 MiB' shown 2>/dev/null; do
 done
 exec 3>&-
 ends "$putter" 0
-tail -n 2 shown | grep -q "mq: put: $(mq stat q | sed -n 's/^puts: //p') stored" || fail "no sum: $(cat shown)"
+grep -q "mq: put: $(mq stat q | sed -n 's/^puts: //p') stored" shown || fail "no sum: $(cat shown)"
 
 mq put q -l -f /dev/null
 on_terminal 'mq -q put q x; mq purge q -q'

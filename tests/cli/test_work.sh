@@ -14,7 +14,7 @@ expect 0 mq work q -c 1 -- printf '%%s|%%s\n' {} -n
 expect 4 mq get q -n
 id=$(mq put q x -v)
 expect 0 mq work q -c 1 -- sh -c 'echo $MQ_ITEM_ID >&2'
-[ "$(cat err)" = "$id" ]
+check [ "$(cat err)" = "$id" ]
 
 # Options of the command are the command's.
 mq put q b a
@@ -43,8 +43,8 @@ chmod +x judge
 expect 3 mq work q --all -- ./judge
 sort out >seen
 printf 'bad 1\nok1 1\nok2 1\nok3 1\nworse 1\n' | cmp - seen
-grep -q 'item [0-9]* failed: exit code 9 (delivery 1)' err
-grep -q 'item [0-9]* failed: killed by signal 9' err
+check grep -q 'item [0-9]* failed: exit code 9 (delivery 1)' err
+check grep -q 'item [0-9]* failed: killed by signal 9' err
 tail -n 1 err | grep -qx 'mq: work: 3 done, 2 failed'
 check_stat q size 2
 check_stat q leased 0
@@ -62,10 +62,10 @@ echo "$body $MQ_DELIVERIES" >>log
 [ "$body" != stubborn ] || [ "$MQ_DELIVERIES" -ge 3 ]
 END
 chmod +x third
-mq put q stubborn easy1 easy2
-mq work q -- ./third 2>err &
+mq put again stubborn easy1 easy2
+mq work again -- ./third 2>err &
 worker=$!
-eventually stat_is q "done" 3
+eventually stat_is again "done" 3
 kill -s TERM "$worker"
 ends "$worker" 3
 printf 'stubborn 1\neasy1 1\neasy2 1\nstubborn 2\nstubborn 3\n' | cmp - log
@@ -75,7 +75,7 @@ tail -n 1 err | grep -qx 'mq: work: 3 done, 2 failed'
 printf 'a\0b' | mq put q
 head -c 200000 /dev/zero | tr '\0' x | mq put q
 expect 3 mq work q --all -- echo {}
-[ "$(grep -c 'the body has a NUL or is too long for an argument' err)" -eq 2 ]
+check [ "$(grep -c 'the body has a NUL or is too long for an argument' err)" -eq 2 ]
 expect 0 mq work q --all -- wc -c
 prints '3\n200000\n'
 
@@ -84,11 +84,11 @@ head -c 16000000 /dev/urandom >large
 mq put q -f large
 mq put q -f large
 expect 0 mq work q -c 1 -- cat
-cmp out large
+check cmp out large
 expect 0 mq work q --all -- true
 mq put q -f large
 expect 0 mq work q --all -- sh -c 'cat large large >&2; cat'
-cmp out large
+check cmp out large
 cat large large | cmp - err
 expect 1 sh -c 'ls "${TMPDIR:-/tmp}" | grep mq-work'
 
@@ -105,7 +105,7 @@ done
 END
 chmod +x noisy
 expect 0 mq work q -j 4 --all -- ./noisy
-[ "$(wc -l <out)" -eq 8000 ]
+check [ "$(wc -l <out)" -eq 8000 ]
 [ "$(cut -d ' ' -f 1 out | uniq | wc -l)" -eq 40 ]
 [ "$(cut -d ' ' -f 1 out | sort -n -u | wc -l)" -eq 40 ]
 
@@ -115,12 +115,12 @@ mq put q 'echo >left; read -r x <right' 'read -r x <left; echo >right'
 expect 0 mq work q -j 2 --all -- sh
 
 # No more is taken than there are slots.
-mq put q 1 2 3 4 5
+mq put gated 1 2 3 4 5
 mkfifo gate
-mq work q -j 2 -- sh -c 'read -r x <gate' 2>err &
+mq work gated -j 2 -- sh -c 'read -r x <gate' 2>err &
 worker=$!
-eventually stat_is q leased 2
-check_stat q size 3
+eventually stat_is gated leased 2
+check_stat gated size 3
 
 # SIGTERM lets finish what runs, and takes nothing new.
 kill -s TERM "$worker"
@@ -128,9 +128,10 @@ exec 3<>gate
 echo >&3
 echo >&3
 ends "$worker" 0
-check_stat q "done" 102
-check_stat q size 3
+check_stat gated "done" 2
+check_stat gated size 3
 exec 3>&-
+mq put q 1 2 3
 
 # A Ctrl-C is 130; a second one is passed on to the commands.
 with_signals mq work q -- sh -c 'echo started >running; exec sleep 1000' 2>err &
