@@ -42,10 +42,10 @@ bool put_memory_fits(const struct engine *e, const struct queue *q, size_t cost)
     return used == 0 || used + cost <= e->options.memory_limit;
 }
 
-/* Why a put that may not wait any longer is refused. */
+/* Why a put that may not wait any longer is refused: where there is room, memory is what it waits for. */
 enum mq_status put_refusal(const struct queue *q, const char **ret_text)
 {
-    if (queue_room(q) == 0 || !list_has(&q->starved))
+    if (queue_room(q) == 0)
         return MQ_FULL;
     *ret_text = "memory limit";
     return MQ_TEMPORARY;

@@ -43,6 +43,18 @@ static void a_put_without_memory_waits_as_if_full(void)
     rig_free(&r);
 }
 
+static void puts_whose_time_is_over_at_once_for_lack_of_memory_are_all_told_so(void)
+{
+    struct rig r = rig_new((struct rig_options){.memory_limit = 10 * BODY_SIZE});
+    fill_memory(&r);
+    rig_put(&r, SESSION(2), BULK(1, BODY_SIZE), TIMEOUT(500), WAITS);
+    rig_put(&r, SESSION(3), BULK(1, BODY_SIZE), TIMEOUT(500), WAITS);
+    rig_run_to(&r, 500);
+    CHECK_REPLY(&r, SESSION(2), MQ_TEMPORARY, "");
+    CHECK_REPLY(&r, SESSION(3), MQ_TEMPORARY, "");
+    rig_free(&r);
+}
+
 static void get_done_and_looking_go_on_without_memory_for_puts(void)
 {
     struct rig r = rig_new((struct rig_options){.memory_limit = 10 * BODY_SIZE});
@@ -260,6 +272,7 @@ static void the_limits_are_told_in_the_welcome_and_in_stat(void)
 static const struct unit_test tests[] = {
     UNIT(no_memory_for_a_put_is_temporary_and_says_why),
     UNIT(a_put_without_memory_waits_as_if_full),
+    UNIT(puts_whose_time_is_over_at_once_for_lack_of_memory_are_all_told_so),
     UNIT(get_done_and_looking_go_on_without_memory_for_puts),
     UNIT(memory_that_is_freed_resumes_waiting_puts_in_arrival_order),
     UNIT(memory_freed_by_purge_and_by_remove_resumes_puts_of_other_queues),

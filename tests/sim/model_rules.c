@@ -450,7 +450,7 @@ static enum mq_status enter(const struct model *m, struct model_call *call, stru
 
 static enum mq_status put_refusal(const struct model *m, const struct model_queue *q)
 {
-    return room(m, q) == 0 || !q->waits_for_memory ? MQ_FULL : MQ_TEMPORARY;
+    return room(m, q) == 0 ? MQ_FULL : MQ_TEMPORARY;
 }
 
 static void start_put(struct model *m, struct model_call *call, struct model_queue *q,
@@ -533,24 +533,23 @@ static bool take_lost(struct model_session *s, uint64_t id, bool keep)
     return true;
 }
 
-/* Is the item meant that this session holds? Not if it lost it once and cannot know yet that it has it again.
- */
-static bool means_held(const struct model_item *item, const struct model_session *s, enum mq_verb verb)
+/* The item, if the session holds it. One that it lost, and has again by a get whose answer it has not
+ * confirmed, it does not know to hold: its task_done means the lease that was lost. */
+static struct model_item *held_item(const struct model *m, const struct model_session *s, uint64_t id,
+                                    enum mq_verb verb)
 {
-    if (!item || item->holder != s)
-        return false;
-    return !item->call || verb == MQ_VERB_EXTEND || find_lost(s, item->id) == s->lost_count;
+    size_t at = model_find_item(m, id);
+    struct model_item *item = at < m->item_count && m->items[at]->holder == s ? m->items[at] : NULL;
+    bool knows_all = !item || !item->call || verb == MQ_VERB_EXTEND;
+    return knows_all || find_lost(s, id) == s->lost_count ? item : NULL;
 }
 
 /* Is it plain at first sight that none will be refused? */
 static bool all_held(const struct model *m, const struct model_session *s, const struct request *req)
 {
-    for (size_t i = 0; i < req->id_count; i++) {
-        size_t at = model_find_item(m, req->ids[i]);
-        if (!means_held(at < m->item_count ? m->items[at] : NULL, s, req->verb) ||
-            (i > 0 && req->ids[i] <= req->ids[i - 1]))
+    for (size_t i = 0; i < req->id_count; i++)
+        if (!held_item(m, s, req->ids[i], req->verb) || (i > 0 && req->ids[i] <= req->ids[i - 1]))
             return false;
-    }
     return true;
 }
 
@@ -560,9 +559,8 @@ static void start_ids(struct model *m, struct model_call *call, const struct req
     if (!all_held(m, call->session, req))
         call->reply_size = req->id_count * sizeof *call->refusals;
     for (size_t i = 0; i < req->id_count; i++) {
-        size_t at = model_find_item(m, req->ids[i]);
-        struct model_item *item = at < m->item_count ? m->items[at] : NULL;
-        if (!means_held(item, call->session, req->verb)) {
+        struct model_item *item = held_item(m, call->session, req->ids[i], req->verb);
+        if (!item) {
             bool lost = take_lost(call->session, req->ids[i], req->verb == MQ_VERB_EXTEND);
             call->refusals[call->refusal_count++] =
                 (struct refusal){req->ids[i], lost ? MQ_LEASE_LOST : MQ_TOO_MANY_DONE};
