@@ -31,6 +31,16 @@ for command in $commands; do
     done
     sh -eu example.sh >out 2>err </dev/null || fail "the example of $command failed: $(cat err)"
 done
+
+# The manual page knows every command and option.
+sed 's/\\-/-/g; s/\\f[A-Z]//g' "$room/../../client/mq.1" >manual
+for command in $commands; do
+    grep -Eq "^\.[BIR]+ \"?mq $command" manual || fail "mq.1 has no command $command"
+    mq help "$command" | sed -n 's/^  \(-[^ ]*\) .*/\1/p' | tr -d , >options
+    while read -r option; do
+        grep -q -- "$option" manual || fail "mq.1 has no option $option of $command"
+    done <options
+done
 expect 64 mq help nonsense
 says "mq: unknown command 'nonsense'"
 
