@@ -23,9 +23,10 @@ enum { TURN_FRAMES_MAX = 256, TURN_BYTES_MAX = 16 << 20, TURN_EVENTS_MAX = 1024,
 
 enum {
     RECEIVE_FRAMES_MAX = 64,                      /* waiting in libzmq, of each connection */
-    UNSENT_FRAMES_MAX = 3 * MQ_UNCONFIRMED_MAX,   /* waiting in libzmq, for each descriptor */
-    UNSENT_BYTES_MAX = 3 * MQ_IN_FLIGHT_SIZE_MAX, /* the same in bytes */
+    UNSENT_FRAMES_MAX = 3 * MQ_UNCONFIRMED_MAX,   /* waiting in libzmq, for each descriptor: more than the */
+    UNSENT_BYTES_MAX = 5 * MQ_IN_FLIGHT_SIZE_MAX, /* engine ever has unconfirmed of one session */
     UNSENT_FAIR_BYTES = 1 << 20,                  /* the same when all together have too much */
+    UNSENT_ALL_MIN = 2 * UNSENT_BYTES_MAX,        /* "too much" is the memory limit, or this if it is more */
     BACKLOG = 4096,                               /* connections that the kernel holds for us */
     LINGER_MS = 1000,
     ENDPOINTS_SIZE = OPTIONS_BINDS_MAX * (OPTIONS_ENDPOINT_MAX + 1)
@@ -425,7 +426,7 @@ enum loop_result loop_new(const struct options *options, uint32_t descriptors, s
     }
     *l = (struct loop){
         .engine = engine, .log = log, .options = options, .descriptors = descriptors, .signals = -1};
-    l->unsent_bytes_max = options->memory_limit;
+    l->unsent_bytes_max = options->memory_limit > UNSENT_ALL_MIN ? options->memory_limit : UNSENT_ALL_MIN;
     for (size_t i = 0; i < OPTIONS_BINDS_MAX; i++)
         l->guards[i].fd = -1;
     enum loop_result result = open_loop(l, error);

@@ -63,14 +63,20 @@ static void say_hello_again(struct peer *p)
     peer_send_hello(p, &hello);
 }
 
+/* A peer that never reads, and has a session. */
+static void join_deaf(struct peer *p)
+{
+    peer_open_with(p, &broker, NULL, 1);
+    struct hello hello = peer_hello_new(p);
+    peer_send_hello(p, &hello);
+}
+
 static void check_cut_off(void (*next)(struct peer *p))
 {
     struct peer deaf;
     begin();
     size_t before = broker_memory_kb(&broker);
-    peer_open_with(&deaf, &broker, NULL, 1);
-    struct hello hello = peer_hello_new(&deaf);
-    peer_send_hello(&deaf, &hello);
+    join_deaf(&deaf);
     flood_until_cut_off(&deaf, next);
     CHECK(broker_memory_kb(&broker) < before + GROWTH_KB);
     peer_close(&deaf);
@@ -87,32 +93,66 @@ static void who_says_hello_without_end_and_reads_nothing_is_cut_off(void)
     check_cut_off(say_hello_again);
 }
 
-/* Asks for the same large item again and again; each answer would be 1 MiB to keep. */
-static void who_asks_for_large_answers_and_reads_none_is_cut_off(void)
+static void put_large_item(size_t size)
 {
-    static char body[1 << 20];
-    struct peer deaf;
-    begin();
-    struct put_item item = {.body = {body, sizeof body}};
+    struct put_item item = {.body = {calloc(1, size), size}};
     struct request put = {.verb = MQ_VERB_PUT, .queue = mq_bytes("witness"), .puts = &item, .put_count = 1};
     CHECK_EQUAL(peer_ask(&witness, put).count, 1);
-    peer_open_with(&deaf, &broker, NULL, 1);
-    struct hello hello = peer_hello_new(&deaf);
-    peer_send_hello(&deaf, &hello);
+    free((void *)(uintptr_t)item.body.data);
+}
+
+/* Each time the answer is the same item, to be kept until it is read. Requests that come in one turn would
+ * get one answer, so the witness is asked between them. */
+static void ask_for_it_again(struct peer *deaf, int times)
+{
     struct request get = {.verb = MQ_VERB_GET, .number = 1, .queue = mq_bytes("witness"), .max = 1};
+    struct request ping = {.verb = MQ_VERB_PING};
+    for (int i = 0; i < times; i++) {
+        peer_send_request(deaf, &get);
+        CHECK_EQUAL(peer_ask(&witness, ping).status, MQ_OK);
+    }
+}
+
+/* What it took goes back when it is cut off. */
+static void who_asks_for_large_answers_and_reads_none_is_cut_off(void)
+{
+    enum { SIZE = 4 << 20 };
+    struct peer deaf;
+    begin();
+    put_large_item(SIZE);
+    join_deaf(&deaf);
     uint64_t deadline = test_clock_ms() + DEADLINE_MS;
     while (!broker_said(&broker, "event=cut_off")) {
         CHECK(test_clock_ms() < deadline);
-        for (int i = 0; i < 10; i++)
-            peer_send_request(&deaf, &get);
-        struct request ping = {.verb = MQ_VERB_PING};
-        CHECK_EQUAL(peer_ask(&witness, ping).status, MQ_OK);
+        ask_for_it_again(&deaf, 5);
     }
+    struct request get = {.verb = MQ_VERB_GET, .queue = mq_bytes("witness"), .max = 1, .timeout_ms = 10000};
+    CHECK_EQUAL(peer_ask(&witness, get).items[0].body.size, SIZE);
     peer_close(&deaf);
-    struct request all = {.verb = MQ_VERB_PURGE, .queue = mq_bytes("witness")};
-    struct request take = {.verb = MQ_VERB_GET, .queue = mq_bytes("witness"), .max = 1, .timeout_ms = 10000};
-    CHECK_EQUAL(peer_ask(&witness, take).items[0].body.size, sizeof body);
-    CHECK_EQUAL(peer_ask(&witness, all).status, MQ_OK);
+    end();
+}
+
+/* Three keep below what one may have, but together they have more than there is for those who do not read. */
+static void many_who_read_nothing_share_what_there_is(void)
+{
+    enum { SIZE = 16 << 20, TIMES = 19, MANY = 4 };
+    static const char *const arguments[] = {"--bind", "tcp://127.0.0.1:0", "--memory-limit", "100M", NULL};
+    struct peer deaf[MANY];
+    broker = (struct broker){0};
+    broker_start(&broker, arguments, NULL);
+    peer_join(&witness, &broker);
+    peer_works(&witness, "witness");
+    for (size_t i = 0; i < MANY; i++) {
+        put_large_item(SIZE);
+        join_deaf(&deaf[i]);
+        ask_for_it_again(&deaf[i], TIMES);
+        CHECK(i > 0 || !broker_said(&broker, "event=cut_off"));
+    }
+    broker_wait_said(&broker, "event=cut_off");
+    for (size_t i = 0; i < MANY; i++)
+        peer_close(&deaf[i]);
+    struct request removal = {.verb = MQ_VERB_REMOVE, .queue = mq_bytes("witness"), .force = true};
+    CHECK_EQUAL(peer_ask(&witness, removal).status, MQ_OK);
     end();
 }
 
@@ -225,6 +265,7 @@ static const struct unit_test tests[] = {
     UNIT(who_reads_no_answers_is_cut_off),
     UNIT(who_says_hello_without_end_and_reads_nothing_is_cut_off),
     UNIT(who_asks_for_large_answers_and_reads_none_is_cut_off),
+    UNIT(many_who_read_nothing_share_what_there_is),
     UNIT(garbage_without_end_fills_neither_memory_nor_log),
     UNIT(who_answers_no_heartbeat_is_closed),
     UNIT(sessions_that_come_and_vanish_leave_nothing),
