@@ -215,6 +215,16 @@ static void suspect(struct link *l, uint64_t now_ms, struct connection *c, unsig
     heap_add(&l->suspects, &c->suspicion, now_ms + probe_delays_ms[probe]);
 }
 
+/* Its session has moved to another connection. It is told, because it may be the one that its client uses: a
+ * hello that was sent before by a connection given up meanwhile can be read after a later one. */
+static void move_away(struct link *l, struct connection *old)
+{
+    struct link_frame from = {.route = {old->route, ROUTE_SIZE}, .fd = old->fd};
+    tell_refused(l, &from, MQ_TEMPORARY, "the session has moved to another connection");
+    connection_free(l, old);
+    l->stat.bound--;
+}
+
 static enum mq_status bind_session(struct link *l, uint64_t now_ms, const struct link_frame *in,
                                    const struct hello *hello, struct welcome *ret_welcome)
 {
@@ -237,11 +247,8 @@ static enum mq_status bind_session(struct link *l, uint64_t now_ms, const struct
         return status;
     }
     struct connection *old = old_peer;
-    if (old) {
-        stop_listening(l, old->route, old->fd);
-        connection_free(l, old);
-        l->stat.bound--;
-    }
+    if (old)
+        move_away(l, old);
     l->stat.bound++;
     suspect(l, now_ms, c, PROBES - 1);
     return MQ_OK;

@@ -437,7 +437,7 @@ static void a_bye_is_answered_and_what_follows_is_dropped(void)
     end();
 }
 
-static void the_connection_that_its_session_left_is_neither_heard_nor_answered(void)
+static void the_connection_that_its_session_left_is_told_so_and_then_neither_heard_nor_answered(void)
 {
     struct wire a, b;
     begin();
@@ -446,6 +446,7 @@ static void the_connection_that_its_session_left_is_neither_heard_nor_answered(v
     join(0, &a, 1);
     say_ping(0, &a, 1); /* its answer is not on its way yet */
     say_hello(0, &b, 1, true, 2);
+    hear_refused(&a, MQ_TEMPORARY); /* should it be the one that the client uses, it resumes */
     hear_welcome(&b, MQ_OK);
     say_ping(0, &a, 2);
     hear_nothing();
@@ -611,7 +612,7 @@ static const struct unit_test tests[] = {
     UNIT(a_message_of_several_parts_is_refused),
     UNIT(a_request_without_memory_for_it_is_refused_temporary),
     UNIT(a_bye_is_answered_and_what_follows_is_dropped),
-    UNIT(the_connection_that_its_session_left_is_neither_heard_nor_answered),
+    UNIT(the_connection_that_its_session_left_is_told_so_and_then_neither_heard_nor_answered),
     UNIT(an_answer_that_cannot_be_sent_is_there_for_who_resumes),
     UNIT(a_new_connection_is_probed_once),
     UNIT(a_closed_descriptor_ends_its_connection_at_once),

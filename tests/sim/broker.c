@@ -120,12 +120,12 @@ static void on_hello(struct connection *from, const struct hello *hello)
 {
     struct session *session = NULL;
     void *old_peer, *model_old_peer;
-    uint64_t number = 0;
+    const struct model_session *model_session = NULL;
     struct welcome welcome;
     struct bytes frame;
     if (net_session(from))
         unbind(from);
-    enum mq_status expected = model_hello(broker.model, hello, from, &model_old_peer, &number);
+    enum mq_status expected = model_hello(broker.model, hello, from, &model_old_peer, &model_session);
     enum mq_status status =
         engine_hello(broker.engine, sim.now_ms, hello, from, &session, &old_peer, &welcome);
     SIM_REQUIRE(status == expected, "a hello is answered %s, not %s", mq_status_name(status),
@@ -135,12 +135,15 @@ static void on_hello(struct connection *from, const struct hello *hello)
     net_told(from, false);
     if (status == MQ_OK) {
         SIM_REQUIRE(old_peer == model_old_peer, "another connection is replaced");
-        SIM_REQUIRE(welcome.session == number, "session %" PRIu64 ", not %" PRIu64, welcome.session, number);
+        SIM_REQUIRE(welcome.session == model_session->number, "session %" PRIu64 ", not %" PRIu64,
+                    welcome.session, model_session->number);
+        SIM_REQUIRE(welcome.lapses == model_session->lapses, "%u lapses, not %u", welcome.lapses,
+                    model_session->lapses);
         net_bind(from, session);
         net_suspect(from);
         if (old_peer) {
             net_bind(old_peer, NULL);
-            refuse(old_peer, MQ_INVALID, "the session has moved to another connection");
+            refuse(old_peer, MQ_TEMPORARY, "the session has moved to another connection");
         }
     }
     send(from, codec_encode_welcome(broker.out, &welcome, &frame), frame);

@@ -233,6 +233,7 @@ static void end_session(struct model *m, struct model_session *s)
             model_answer(m, m->calls[i], MQ_SESSION_LOST);
     return_all(m, s, true);
     s->ended = ++m->turn;
+    s->lapses++;
     s->due_ms = m->now_ms + m->options.remember_ms;
     m->sessions_lost++;
     first_ended(m, &ended);
@@ -279,7 +280,7 @@ static void confirm_not_awaited(struct model *m, struct model_session *s, const 
 }
 
 enum mq_status model_hello(struct model *m, const struct hello *hello, void *peer, void **ret_old_peer,
-                           uint64_t *ret_session)
+                           const struct model_session **ret_session)
 {
     struct model_session *s = session_by_id(m, hello->id);
     enum mq_status status = MQ_OK;
@@ -296,7 +297,7 @@ enum mq_status model_hello(struct model *m, const struct hello *hello, void *pee
         s->due_ms = NEVER;
         s->ended = 0;
         s->heard_ms = m->now_ms;
-        *ret_session = s->number;
+        *ret_session = s;
         if (hello->resume)
             confirm_not_awaited(m, s, hello);
     }

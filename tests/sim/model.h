@@ -78,7 +78,8 @@ struct model_session {
     void *peer;
     uint64_t due_ms; /* UINT64_MAX: connected */
     uint64_t ended;  /* 0: it has not; else when, in turns */
-    uint64_t *lost;  /* ids */
+    uint32_t lapses;
+    uint64_t *lost; /* ids */
     size_t lost_count, lost_capacity;
 };
 
@@ -105,7 +106,7 @@ void model_free(struct model *m);
 /* What the engine's functions of these names do. model_clock() comes before each. */
 void model_clock(struct model *m, uint64_t now_ms);
 enum mq_status model_hello(struct model *m, const struct hello *hello, void *peer, void **ret_old_peer,
-                           uint64_t *ret_session);
+                           const struct model_session **ret_session);
 void model_disconnect(struct model *m, const void *peer);
 void model_bye(struct model *m, const void *peer, struct ranges confirms);
 void model_confirm(struct model *m, const void *peer, struct ranges confirms);
