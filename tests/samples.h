@@ -203,6 +203,7 @@ static const struct welcome sample_welcome = {.status = MQ_LIMIT,
                                               .in_flight_max = 6,
                                               .resume_grace_ms = 7,
                                               .heartbeat_ms = UINT32_MAX,
+                                              .lapses = 8,
                                               .text = TEXT("too many sessions")};
 
 /* One encoded message. */
