@@ -418,6 +418,64 @@ static void a_request_without_memory_for_it_is_refused_temporary(void)
     end();
 }
 
+static void say_put(const struct wire *w, uint64_t number, size_t count)
+{
+    static struct put_item items[2000];
+    struct request put = {.verb = MQ_VERB_PUT, .number = number, .queue = mq_bytes("q"), .puts = items};
+    struct bytes frame;
+    put.put_count = count;
+    CHECK_EQUAL(codec_encode_request(codec, &put, &frame), MQ_OK);
+    say(0, w, frame);
+}
+
+static void a_large_request_fails_for_memory_as_a_whole(void)
+{
+    struct wire a;
+    begin();
+    plug_in(&a, 1, 10);
+    join(0, &a, 1);
+    bool refused = true;
+    uint64_t fails_at = 1;
+    for (; refused; fails_at++) {
+        malloc_fails_at = malloc_calls + fails_at;
+        say_put(&a, 1, 2000);
+        malloc_fails_at = 0;
+        refused = connected() == 0;
+        if (refused) {
+            hear_refused(&a, MQ_TEMPORARY);
+            say_hello(0, &a, 1, true, 1);
+            hear_welcome(&a, MQ_OK);
+        }
+        CHECK(fails_at < 50);
+    }
+    CHECK(fails_at > 2);
+    answer_all(0);
+    CHECK_EQUAL(hear(&a).answer.status, MQ_NO_QUEUE);
+    end();
+}
+
+static void an_answer_too_big_for_a_frame_is_said_to_be(void)
+{
+    struct wire a;
+    void *peer;
+    struct answer answer;
+    begin();
+    plug_in(&a, 1, 10);
+    join(0, &a, 1);
+    say_ping(0, &a, 1);
+    CHECK(engine_next_reply(engine, &peer, &answer));
+    struct item_view item = {.id = 1, .body = {__real_calloc(1, MQ_FRAME_SIZE_MAX), MQ_FRAME_SIZE_MAX}};
+    struct answer giant = {.verb = MQ_VERB_GET, .number = 1, .items = &item, .item_count = 1};
+    link_output(rules, 0, peer, &giant);
+    free((void *)(uintptr_t)item.body.data);
+    answer = hear(&a).answer;
+    CHECK_EQUAL(answer.verb, MQ_VERB_GET);
+    CHECK_EQUAL(answer.number, 1);
+    CHECK_EQUAL(answer.status, MQ_TOO_BIG);
+    CHECK_EQUAL(answer.item_count, 0);
+    end();
+}
+
 /* --- the end of a conversation --- */
 
 static void a_bye_is_answered_and_what_follows_is_dropped(void)
@@ -611,6 +669,8 @@ static const struct unit_test tests[] = {
     UNIT(a_gap_in_the_numbers_is_refused),
     UNIT(a_message_of_several_parts_is_refused),
     UNIT(a_request_without_memory_for_it_is_refused_temporary),
+    UNIT(a_large_request_fails_for_memory_as_a_whole),
+    UNIT(an_answer_too_big_for_a_frame_is_said_to_be),
     UNIT(a_bye_is_answered_and_what_follows_is_dropped),
     UNIT(the_connection_that_its_session_left_is_told_so_and_then_neither_heard_nor_answered),
     UNIT(an_answer_that_cannot_be_sent_is_there_for_who_resumes),

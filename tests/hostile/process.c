@@ -13,6 +13,19 @@
 #include "peer.h"
 #include "unit.h"
 
+static void help_and_version_are_printed(void)
+{
+    static const char *const help[] = {"--help", NULL}, *const version[] = {"--version", NULL};
+    struct broker b = {0};
+    broker_start(&b, help, NULL);
+    CHECK(strcmp(b.ready, "usage: mq-broker [OPTION]...") == 0);
+    CHECK_EQUAL(broker_wait(&b), 0);
+    broker_start(&b, version, NULL);
+    CHECK(strcmp(b.ready, "mq-broker " MQ_VERSION) == 0);
+    CHECK_EQUAL(broker_wait(&b), 0);
+    broker_remove(&b);
+}
+
 /* Starts a broker that must not become ready; its exit code. What it said is in *b until broker_remove(). */
 static int start_failing(struct broker *b, const char *const *arguments, const char *const *more)
 {
@@ -313,6 +326,7 @@ static void a_broker_whose_clients_said_bye_sleeps(void)
 }
 
 static const struct unit_test tests[] = {
+    UNIT(help_and_version_are_printed),
     UNIT(the_ready_line_names_the_real_ports),
     UNIT(sigterm_and_sigint_end_it_with_0),
     UNIT(sighup_changes_nothing),
