@@ -102,19 +102,20 @@ static int run(struct cli *cli, int argc, char **argv)
     return CLI_USAGE;
 }
 
-/* A pipe or socket that takes the number of a closed standard stream would be written to by mistake. */
-static bool open_standard_streams(void)
+/* A pipe or socket that takes the number of a closed standard stream would be written to by mistake. What
+ * stands in for it is open the wrong way round: using it is an error, as if it were closed. */
+static bool occupy_standard_streams(void)
 {
-    int fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO)
-        fd = open("/dev/null", O_RDWR);
-    return fd >= 0 && close(fd) == 0;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
 }
 
 int main(int argc, char **argv)
 {
     struct cli cli = {0};
-    if (!open_standard_streams())
+    if (!occupy_standard_streams())
         return CLI_INTERNAL;
     signal(SIGPIPE, SIG_IGN);
     int code = run(&cli, argc, argv);

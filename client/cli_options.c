@@ -40,19 +40,27 @@ static void add_options(struct getopt_tables *t, const struct cli_option *option
     }
 }
 
+static bool is_long_code(const struct getopt_tables *t, int code)
+{
+    for (size_t i = 0; t->longs[i].name; i++)
+        if (t->longs[i].val == code)
+            return true;
+    return false;
+}
+
 /* What the user typed that getopt_long has just refused. */
-static int refuse(const struct cli *cli, int result, char **argv)
+static int refuse(const struct cli *cli, const struct getopt_tables *tables, int result, char **argv)
 {
     const char *word = argv[optind - 1];
-    bool is_long = optopt == 0 || optopt >= CLI_LONG_HELP;
-    int name_size = is_long ? (int)strcspn(word, "=") : 0;
+    int name_size = (int)strcspn(word, "=");
     if (result == ':')
-        return is_long ? cli_usage(cli, "option '%.*s' needs a value", name_size, word)
-                       : cli_usage(cli, "option '-%c' needs a value", optopt);
-    if (optopt >= CLI_LONG_HELP)
+        return optopt >= CLI_LONG_HELP ? cli_usage(cli, "option '%s' needs a value", word)
+                                       : cli_usage(cli, "option '-%c' needs a value", optopt);
+    if (optopt == 0)
+        return cli_usage(cli, "unknown option '%.*s'", name_size, word);
+    if (is_long_code(tables, optopt))
         return cli_usage(cli, "option '%.*s' takes no value", name_size, word);
-    return is_long ? cli_usage(cli, "unknown option '%.*s'", name_size, word)
-                   : cli_usage(cli, "unknown option '-%c'", optopt);
+    return cli_usage(cli, "unknown option '-%c'", optopt);
 }
 
 static int parse(struct cli *cli, struct getopt_tables *tables, int argc, char **argv)
@@ -66,7 +74,7 @@ static int parse(struct cli *cli, struct getopt_tables *tables, int argc, char *
         if (code == 1)
             cli->operands[cli->operand_count++] = optarg;
         else if (code == '?' || code == ':')
-            return refuse(cli, code, argv);
+            return refuse(cli, tables, code, argv);
         else
             cli->values[code == 'h' ? CLI_LONG_HELP : code] = optarg ? optarg : "";
     }

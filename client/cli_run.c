@@ -280,13 +280,16 @@ static void drain(int *fd, struct cli_spool *spool, size_t max)
     }
 }
 
-/* Until the command itself has ended, whatever it leaves behind. */
+/* Until the command itself has ended, whatever it leaves behind. Where the kernel cannot tell (no descriptors
+ * left, or an old one) the end of all that it reads and writes has to do. */
 static void attend(struct cli_run *run, struct lines *lines, const struct mqc_item *item)
 {
     size_t fed = 0;
     for (bool ended = false; !ended;) {
         if (fed == mqc_item_size(item))
             close_line(&lines->in);
+        if (lines->ended < 0 && lines->in < 0 && lines->out < 0 && lines->err < 0)
+            return;
         struct pollfd fds[] = {{.fd = lines->in, .events = POLLOUT},
                                {.fd = lines->out, .events = POLLIN},
                                {.fd = lines->err, .events = POLLIN},
@@ -301,17 +304,19 @@ static void attend(struct cli_run *run, struct lines *lines, const struct mqc_it
     }
 }
 
-/* The pid is given up before it is reaped, so that nobody can kill its successor. */
+/* The pid is given up when the command has ended and before it is reaped: so it can be killed until its end,
+ * and nobody kills its successor. */
 static void reap(struct cli_run *run)
 {
+    siginfo_t ended;
     int status = 0;
+    while (waitid(P_PID, (id_t)run->pid, &ended, WEXITED | WNOWAIT) != 0)
+        assert(errno == EINTR);
     pthread_mutex_lock(run->lock);
     pid_t pid = run->pid;
     run->pid = 0;
     pthread_mutex_unlock(run->lock);
     pid_t reaped = waitpid(pid, &status, 0);
-    while (reaped < 0 && errno == EINTR)
-        reaped = waitpid(pid, &status, 0);
     assert(reaped == pid);
     run->end = WIFSIGNALED(status) ? CLI_RUN_KILLED : CLI_RUN_EXITED;
     run->code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
@@ -323,17 +328,6 @@ void cli_run_kill(struct cli_run *run, int number)
         kill(-run->pid, number);
 }
 
-/* There is no descriptor left to attend it with. */
-static void abandon(struct cli_run *run, int error)
-{
-    pthread_mutex_lock(run->lock);
-    cli_run_kill(run, SIGKILL);
-    pthread_mutex_unlock(run->lock);
-    reap(run);
-    run->end = CLI_RUN_NO_START;
-    run->code = error;
-}
-
 void cli_run(struct cli_run *run, char *const *argv, const struct mqc_item *item)
 {
     if (has_mark(argv) && memchr(mqc_item_body(item), '\0', mqc_item_size(item))) {
@@ -343,12 +337,8 @@ void cli_run(struct cli_run *run, char *const *argv, const struct mqc_item *item
     struct lines lines;
     if (start(run, argv, item, &lines)) {
         lines.ended = pidfd_open(run->pid, 0);
-        if (lines.ended >= 0) {
-            attend(run, &lines, item);
-            reap(run);
-        } else {
-            abandon(run, errno);
-        }
+        attend(run, &lines, item);
+        reap(run);
     }
     close_line(&lines.in);
     close_line(&lines.out);

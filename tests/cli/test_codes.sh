@@ -91,6 +91,11 @@ expect 69 mq -s ipc://nobody ping --connect-timeout 100ms
 says "mq: ping: "
 expect 69 mq -s tcp://127.0.0.1:1 --connect-timeout 0.1 put q x
 
+kill -s STOP "$broker_pid"
+expect 69 mq ping --connect-timeout 200ms
+kill -s CONT "$broker_pid"
+expect 0 mq ping
+
 # 73: exists with other settings, and which.
 mq create bounded --maxsize 5 --lease 30s
 expect 0 mq create bounded --maxsize 5

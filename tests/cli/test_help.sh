@@ -63,6 +63,9 @@ wrong "mq: unknown option '-x'; see 'mq help'" -x put q
 wrong "mq: put: option '-t' needs a value" put q -t
 wrong "mq: create: option '--kind' needs a value" create q --kind
 wrong "mq: get: option '--all' takes no value" get q --all=1
+wrong "mq: get: option '--quiet' takes no value" get q --quiet=1
+wrong "mq: put: option '-s' needs a value" put q --server
+wrong "mq: get: unknown option '-x'" get q --json -nx
 wrong "mq: put: what is missing: Q" put
 wrong "mq: create: 'b' is too much" create a b
 wrong "mq: get: 'b' is too much" get a b

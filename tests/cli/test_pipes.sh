@@ -41,10 +41,15 @@ exec 4>&-
 says "Broken pipe"
 check_stat q size 1
 
-# Closed standard streams do no harm: nothing else gets their numbers.
+# Closed standard streams are errors, and nothing else gets their numbers.
 mq purge q -q
-expect 0 mq put q x
-expect 0 sh -c 'mq ping -c 1 <&- >&- 2>&-'
+mq put q x
+expect 74 sh -c 'mq get q >&-'
+says "cannot write: Bad file descriptor"
+expect 74 sh -c 'mq put q <&-'
+says "Bad file descriptor"
+check_stat q size 1
+expect 74 sh -c 'mq ping -c 1 <&- >&- 2>&-'
 
 # From queue to queue, over and over, any bytes but NUL.
 head -c 1000000 /dev/urandom | tr '\0' '\n' >bytes

@@ -54,22 +54,23 @@ expect 3 mq -q work q --all -j 4 -- ./judge
 says "mq: work: 0 done, 2 failed"
 mq purge q -q
 
-# Without an end, it is tried again and again after a pause, and the others go on meanwhile.
-cat >third <<'END'
+# Without an end, it is tried again and again after a pause, and the others go on meanwhile: here it waits for them.
+cat >patient <<'END'
 #!/bin/sh
 body=$(cat)
 echo "$body $MQ_DELIVERIES" >>log
-[ "$body" != stubborn ] || [ "$MQ_DELIVERIES" -ge 3 ]
+[ "$body" != stubborn ] || { [ "$MQ_DELIVERIES" -ge 3 ] && grep -q easy2 log; }
 END
-chmod +x third
+chmod +x patient
 mq put again stubborn easy1 easy2
-mq work again -- ./third 2>err &
+mq work again -- ./patient 2>err &
 worker=$!
 eventually stat_is again "done" 3
 kill -s TERM "$worker"
 ends "$worker" 3
-printf 'stubborn 1\neasy1 1\neasy2 1\nstubborn 2\nstubborn 3\n' | cmp - log
-tail -n 1 err | grep -qx 'mq: work: 3 done, 2 failed'
+grep stubborn log | head -n 3 >seen
+printf 'stubborn 1\nstubborn 2\nstubborn 3\n' | cmp - seen
+tail -n 1 err | grep -q '^mq: work: 3 done, [0-9]* failed$'
 
 # A body that cannot be an argument fails; as stdin it is as good as any.
 printf 'a\0b' | mq put q
@@ -138,8 +139,7 @@ with_signals mq work q -- sh -c 'echo started >running; exec sleep 1000' 2>err &
 worker=$!
 eventually test -s running
 kill -s INT "$worker"
-eventually sh -c "! mq ps | grep 'mq work' | grep -q 'get q'"
-kill -s INT "$worker"
+kill -s TERM "$worker"
 ends "$worker" 130
 tail -n 1 err | grep -q 'mq: work: interrupted; 0 done, 1 failed'
 check_stat q size 3
