@@ -333,7 +333,7 @@ void link_input(struct link *l, uint64_t now_ms, const struct link_frame *in)
 
 /* --- what clients get --- */
 
-void link_output(struct link *l, uint64_t now_ms, void *peer, const struct answer *answer)
+size_t link_output(struct link *l, uint64_t now_ms, void *peer, const struct answer *answer)
 {
     struct connection *c = peer;
     struct bytes frame;
@@ -343,8 +343,11 @@ void link_output(struct link *l, uint64_t now_ms, void *peer, const struct answe
         status = codec_encode_answer(l->codec, &bare, &frame);
     }
     /* What could not be sent stays with the engine, until the client resumes and asks again. */
-    if (status != MQ_OK || !connection_send(l, c, frame))
+    if (status != MQ_OK || !connection_send(l, c, frame)) {
         lose(l, now_ms, c);
+        return 0;
+    }
+    return frame.size;
 }
 
 /* --- who is alive --- */

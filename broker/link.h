@@ -53,8 +53,8 @@ void link_free(struct link *l); /* NULL is fine; says nothing to the engine */
 
 void link_input(struct link *l, uint64_t now_ms, const struct link_frame *in);
 
-/* `peer` and `answer` as they came from engine_next_reply(). */
-void link_output(struct link *l, uint64_t now_ms, void *peer, const struct answer *answer);
+/* `peer` and `answer` as they came from engine_next_reply(). Returns the bytes of the frame that was sent. */
+size_t link_output(struct link *l, uint64_t now_ms, void *peer, const struct answer *answer);
 
 /* A descriptor was closed. */
 void link_closed(struct link *l, uint64_t now_ms, int fd);

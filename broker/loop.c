@@ -18,16 +18,22 @@
 #include "link.h"
 #include "machine.h"
 
-/* What a turn does at most; the rest waits for the next one. */
-enum { TURN_FRAMES_MAX = 256, TURN_BYTES_MAX = 16 << 20, TURN_EVENTS_MAX = 1024, TURN_ANSWERS_MAX = 1024 };
+/* What a turn reads and sends at most; the rest waits for the next one. */
+enum { TURN_FRAMES_MAX = 256, TURN_ANSWERS_MAX = 1024, TURN_BYTES_MAX = 16 << 20, TURN_EVENTS_MAX = 1024 };
+
+/* What libzmq may have to send by one descriptor: more than the engine ever has unconfirmed of one session,
+ * so that only those who do not read get there. When all together have more than the memory limit (or
+ * UNSENT_ALL_MIN), each may have UNSENT_FAIR_BYTES. */
+enum {
+    UNSENT_FRAMES_MAX = 3 * MQ_UNCONFIRMED_MAX,
+    UNSENT_BYTES_MAX = 5 * MQ_IN_FLIGHT_SIZE_MAX,
+    UNSENT_ALL_MIN = 2 * UNSENT_BYTES_MAX,
+    UNSENT_FAIR_BYTES = 1 << 20
+};
 
 enum {
-    RECEIVE_FRAMES_MAX = 64,                      /* waiting in libzmq, of each connection */
-    UNSENT_FRAMES_MAX = 3 * MQ_UNCONFIRMED_MAX,   /* waiting in libzmq, for each descriptor: more than the */
-    UNSENT_BYTES_MAX = 5 * MQ_IN_FLIGHT_SIZE_MAX, /* engine ever has unconfirmed of one session */
-    UNSENT_FAIR_BYTES = 1 << 20,                  /* the same when all together have too much */
-    UNSENT_ALL_MIN = 2 * UNSENT_BYTES_MAX,        /* "too much" is the memory limit, or this if it is more */
-    BACKLOG = 4096,                               /* connections that the kernel holds for us */
+    RECEIVE_FRAMES_MAX = 64, /* of each connection, read ahead by libzmq */
+    BACKLOG = 4096,          /* connections that the kernel holds for us */
     LINGER_MS = 1000,
     ENDPOINTS_SIZE = OPTIONS_BINDS_MAX * (OPTIONS_ENDPOINT_MAX + 1)
 };
@@ -146,14 +152,15 @@ static bool send_frame(void *context, struct bytes route, int fd, struct bytes f
 }
 
 /* Answers in the order of their decisions; true: there are more. */
-static bool send_answers(struct loop *l, uint64_t now_ms, size_t max)
+static bool send_answers(struct loop *l, uint64_t now_ms, size_t answers_max, size_t bytes_max)
 {
     void *peer;
     struct answer answer;
-    for (size_t n = 0; n < max; n++) {
+    size_t bytes = 0;
+    for (size_t n = 0; n < answers_max && bytes < bytes_max; n++) {
         if (!engine_next_reply(l->engine, &peer, &answer))
             return false;
-        link_output(l->link, now_ms, peer, &answer);
+        bytes += link_output(l->link, now_ms, peer, &answer);
     }
     return true;
 }
@@ -294,7 +301,7 @@ static void turn(struct loop *l, uint64_t now_ms, const zmq_pollitem_t items[ITE
         read_signals(l);
     link_tick(l->link, now_ms);
     engine_tick(l->engine, now_ms);
-    l->busy = send_answers(l, now_ms, TURN_ANSWERS_MAX);
+    l->busy = send_answers(l, now_ms, TURN_ANSWERS_MAX, TURN_BYTES_MAX);
 }
 
 void loop_run(struct loop *l)
@@ -306,7 +313,7 @@ void loop_run(struct loop *l)
         now_ms = machine_clock_ms();
         turn(l, now_ms, items);
     }
-    send_answers(l, now_ms, SIZE_MAX);
+    send_answers(l, now_ms, SIZE_MAX, SIZE_MAX);
     struct link_stat stat = link_stat(l->link);
     log_event(l->log, LOG_INFO, "stopping",
               LOG_FIELDS(log_number("connections", stat.bound), log_number("refused", stat.refused),
