@@ -10,6 +10,7 @@ enum { REMEMBERED_MAX = 10000 };
 void engine_options_default(struct engine_options *options)
 {
     *options = (struct engine_options){
+        .first_item = 1,
         .memory_limit = (uint64_t)1 << 30,
         .resume_grace_ms = 3000,
         .remember_ms = 600000,
@@ -29,6 +30,7 @@ void engine_options_default(struct engine_options *options)
 struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
 {
     assert(options->items_max <= MQ_ITEMS_MAX && options->items_max > 0);
+    assert(options->first_item > 0);
     struct engine *e = calloc(1, sizeof *e);
     if (!e)
         return NULL;
@@ -39,7 +41,8 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     }
     e->options = *options;
     e->now_ms = e->started_ms = now_ms;
-    e->next_session = e->next_item = 1;
+    e->next_session = 1;
+    e->next_item = options->first_item;
     table_init(&e->queues);
     table_init(&e->sessions);
     table_init(&e->calls);

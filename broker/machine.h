@@ -16,6 +16,11 @@ uint32_t machine_raise_descriptors(uint32_t wanted);
 /* Milliseconds of a clock that never goes back. */
 uint64_t machine_clock_ms(void);
 
+/* A number that is larger each time the broker is started, and grows faster than a broker gives ids: a broker
+ * that remembers nothing begins here, so that no id is given twice. Below 2^53 until the year 2043, for the
+ * sake of those who keep numbers as doubles. */
+uint64_t machine_first_item(void);
+
 /* False: no randomness to be had. */
 bool machine_random(uint64_t *ret_number);
 
