@@ -11,11 +11,13 @@
 
 #include "proto.h"
 
+enum { NAME_MAX_SIZE = 64 };
+
 /* A parse under way. */
 struct parse {
     struct options *options;
     char *error;
-    const char *source; /* the option as the operator wrote it: "--bind" or "MQ_BIND" */
+    char source[NAME_MAX_SIZE]; /* the option as the operator wrote it: "--bind" or "MQ_BIND" */
 };
 
 struct option_row {
@@ -260,7 +262,7 @@ static const struct option_row rows[] = {
     {"log-level", "LEVEL", "error, warn, info or debug (info)", store_log_level},
     {"log-format", "FORMAT", "text (key=value) or json (text)", store_log_format},
 };
-enum { ROWS = sizeof rows / sizeof *rows, NAME_MAX_SIZE = 64 };
+enum { ROWS = sizeof rows / sizeof *rows };
 
 static void environment_name(const struct option_row *row, char name[NAME_MAX_SIZE])
 {
@@ -303,7 +305,7 @@ static bool read_environment(struct parse *p, char *const *environment)
         for (char *const *entry = environment; *entry; entry++) {
             if (strncmp(*entry, name, size) != 0 || (*entry)[size] != '=' || !(*entry)[size + 1])
                 continue;
-            p->source = name;
+            strcpy(p->source, name);
             if (!rows[i].store(p, *entry + size + 1))
                 return false;
         }
@@ -330,9 +332,7 @@ static bool read_argument(struct parse *p, int argc, char *const *argv, int *at)
                  *argument == '-' ? "unknown option" : "unexpected argument", argument);
         return false;
     }
-    char source[NAME_MAX_SIZE];
-    snprintf(source, sizeof source, "--%s", row->name);
-    p->source = source;
+    snprintf(p->source, sizeof p->source, "--%s", row->name);
     const char *value = argument[size] == '=' ? argument + size + 1 : NULL;
     if (value && !row->takes)
         return fail(p, value, "expected: the option takes no value");
@@ -341,7 +341,7 @@ static bool read_argument(struct parse *p, int argc, char *const *argv, int *at)
     if (!value && *at + 1 < argc)
         value = argv[++*at];
     if (!value) {
-        snprintf(p->error, OPTIONS_ERROR_MAX, "%s needs a value: %s %s", source, source, row->takes);
+        snprintf(p->error, OPTIONS_ERROR_MAX, "%s needs a value: %s %s", p->source, p->source, row->takes);
         return false;
     }
     return row->store(p, value);
