@@ -38,6 +38,7 @@ struct putter {
     uint64_t *ids;
     size_t *offsets; /* in the input, of the items of the batch */
     size_t count, size;
+    size_t unknown; /* of the last batch, not stored for all that is known */
     struct cli_output out;
     struct cli_progress progress;
 };
@@ -76,14 +77,13 @@ static int fail(struct putter *p, int code, const char *reason)
         cli_error(p->cli, "interrupted; %" PRIu64 " stored", p->stored);
         return code;
     }
-    if (p->stored == 0) {
+    if (code == CLI_UNREACHABLE)
+        cli_error(p->cli, "%" PRIu64 " stored, perhaps up to %zu more: %s", p->stored, p->unknown, reason);
+    else if (p->stored > 0)
+        cli_error(p->cli, "%" PRIu64 " stored, then item %" PRIu64 ": %s", p->stored, p->stored + 1, reason);
+    else
         cli_error(p->cli, "%s", reason);
-        return code;
-    }
-    /* Without a last word from the broker there may be more. */
-    cli_error(p->cli, "%s%" PRIu64 " stored, then item %" PRIu64 ": %s",
-              code == CLI_UNREACHABLE ? "at least " : "", p->stored, p->stored + 1, reason);
-    return CLI_PARTIAL;
+    return p->stored > 0 ? CLI_PARTIAL : code;
 }
 
 /* The ids were asked for, and are lost. */
@@ -106,6 +106,7 @@ static int send_batch(struct putter *p)
     enum mq_status status = mqc_put_many_ids(p->cli->queue, p->puts, count, p->timeout_ms, &stored, p->ids);
     count_stored(p, stored);
     show_progress(p);
+    p->unknown = count - stored;
     bool is_printed = cli_output_flush(&p->out);
     if (status != MQ_OK)
         return fail(p, cli_exit_code(status), cli_reason(p->cli, status));

@@ -9,7 +9,7 @@ PATH=$build:$PATH
 export PATH
 unset POSIXLY_CORRECT
 start_broker mq-broker
-cd "$scratch"
+cd "$scratch" || exit 1
 
 # check TEST...: it holds.
 check() {

@@ -96,6 +96,19 @@ expect 69 mq ping --connect-timeout 200ms
 kill -s CONT "$broker_pid"
 expect 0 mq ping
 
+# A put that loses the broker says what may have happened.
+mkfifo again
+mq-broker --bind "ipc://$scratch/other" >again 2>other.log &
+other=$!
+read -r _ <again
+mq -s "ipc://$scratch/other" create small --maxsize 1
+mq -s "ipc://$scratch/other" --connect-timeout 300ms put small a b c 2>err &
+putter=$!
+eventually sh -c "mq -s ipc://$scratch/other stat small | grep -qx 'putters: 1'"
+kill -s KILL "$other"
+ends "$putter" 69
+says "0 stored, perhaps up to 3 more: "
+
 # 73: exists with other settings, and which.
 mq create bounded --maxsize 5 --lease 30s
 expect 0 mq create bounded --maxsize 5
