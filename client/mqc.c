@@ -84,6 +84,7 @@ static void client_free(struct mqc *m)
     close(m->helper.wake_fd);
     pthread_cond_destroy(&m->unused);
     pthread_mutex_destroy(&m->lock);
+    table_done(&m->leases);
     free(m->endpoint);
     free(m);
 }
@@ -156,6 +157,7 @@ static void init_lists(struct mqc *m)
     list_init(&m->waiting);
     list_init(&m->renewals);
     list_init(&m->queues);
+    table_init(&m->leases);
     m->renew_due_ms = m->flush_due_ms = NEVER;
 }
 

@@ -75,8 +75,7 @@ void call_set_timeout(struct call *c, int64_t timeout_ms)
     c->may_be_interrupted = timeout_ms != 0;
 }
 
-/* ---- Waking ---------------------------------------------------------------------------------------------
- */
+/* ---- Waking -------------------------------------------------------------------------------------------- */
 
 static void wake_poll(struct mqc *m)
 {
@@ -152,10 +151,9 @@ static void pass_on(struct mqc *m)
         helper_wake(m);
 }
 
-/* ---- Giving up ------------------------------------------------------------------------------------------
- */
+/* ---- Giving up ----------------------------------------------------------------------------------------- */
 
-static bool outlives_its_caller(enum mq_verb verb)
+static bool is_about_leases(enum mq_verb verb)
 {
     return verb == MQ_VERB_TASK_DONE || verb == MQ_VERB_RELEASE || verb == MQ_VERB_EXTEND;
 }
@@ -168,8 +166,7 @@ static void stop(struct call *c, enum mq_status status, const char *text)
     c->status = status;
     snprintf(c->text, sizeof c->text, "%.*s", (int)sizeof c->text - 1, text);
     c->stopped = true;
-    if (!outlives_its_caller(c->exchange.request.verb) &&
-        conversation_withdraw(&m->conversation, &c->exchange)) {
+    if (!is_about_leases(c->exchange.request.verb) && conversation_withdraw(&m->conversation, &c->exchange)) {
         c->ended = true;
         return;
     }
@@ -243,8 +240,7 @@ static void look(struct call *c)
     }
 }
 
-/* ---- A call's life --------------------------------------------------------------------------------------
- */
+/* ---- A call's life ------------------------------------------------------------------------------------- */
 
 static void add(struct call *c)
 {
@@ -252,6 +248,7 @@ static void add(struct call *c)
     c->ended = c->stopped = false;
     c->status = MQ_OK;
     c->text[0] = '\0';
+    c->exchange.request.id_count = c->id_count;
     conversation_add(&c->mqc->conversation, &c->exchange);
 }
 
@@ -338,11 +335,18 @@ bool call_prepare(struct exchange *x, const struct answer *answer, zmq_msg_t *fr
     return c->left || !c->prepare || c->prepare(c, answer, frame);
 }
 
+/* What was withdrawn because the leases were lost has not happened; but it may have happened before. */
+static enum mq_status meaning(const struct exchange *x, enum mq_status status)
+{
+    bool was_in_vain = status == MQ_INTERRUPTED && x->withdrawn && is_about_leases(x->request.verb);
+    return was_in_vain ? MQ_LEASE_LOST : status;
+}
+
 void call_answered(struct exchange *x, const struct answer *answer)
 {
     struct call *c = call_of(x);
     if (!c->stopped) {
-        c->status = answer->status;
+        c->status = meaning(x, answer->status);
         snprintf(c->text, sizeof c->text, "%.*s", (int)answer->text.size, (const char *)answer->text.data);
     }
     end(c, answer);
@@ -352,9 +356,25 @@ void call_lost(struct exchange *x)
 {
     struct call *c = call_of(x);
     if (!c->stopped)
-        c->status =
-            outlives_its_caller(x->request.verb) && !x->request.number ? MQ_LEASE_LOST : MQ_SESSION_LOST;
+        c->status = is_about_leases(x->request.verb) && !x->request.number ? MQ_LEASE_LOST : MQ_SESSION_LOST;
     end(c, NULL);
+}
+
+void call_lose_leases(struct mqc *m)
+{
+    struct conversation *conversation = &m->conversation;
+    for (struct list_node *n = list_first(&conversation->unanswered); n;
+         n = list_next(&conversation->unanswered, n)) {
+        struct exchange *x = CONTAINER_OF(n, struct exchange, node);
+        if (is_about_leases(x->request.verb))
+            conversation_withdraw(conversation, x);
+    }
+    for (struct list_node *n = list_first(&conversation->pending), *next; n; n = next) {
+        struct exchange *x = CONTAINER_OF(n, struct exchange, node);
+        next = list_next(&conversation->pending, n);
+        if (is_about_leases(x->request.verb) && conversation_withdraw(conversation, x))
+            call_lost(x);
+    }
 }
 
 void call_fail(struct exchange *x, enum mq_status status)

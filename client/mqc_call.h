@@ -40,7 +40,8 @@ struct call {
     enum mq_status status;
     char text[CALL_TEXT_SIZE];
 
-    uint64_t *ids;        /* of task_done, release, extend: its own */
+    size_t id_count;      /* of task_done, release, extend */
+    uint64_t *ids;        /* ... its own */
     enum mq_status *each; /* ... their statuses */
     uint64_t one_id;      /* what these point to if there is but one */
     enum mq_status one_each;
@@ -69,6 +70,8 @@ void call_drop(struct call *call);
 bool call_prepare(struct exchange *x, const struct answer *answer, zmq_msg_t *frame);
 void call_answered(struct exchange *x, const struct answer *answer);
 void call_lost(struct exchange *x);
+/* All leases are lost: whatever was said about them is not to be said of later leases of the same items. */
+void call_lose_leases(struct mqc *m);
 /* It cannot go on, e.g. for memory: its thread gets the status, the broker a cancel. */
 void call_fail(struct exchange *x, enum mq_status status);
 

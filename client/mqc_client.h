@@ -17,6 +17,7 @@
 #include "mqc.h"
 #include "mqc_helper.h"
 #include "mqc_wire.h"
+#include "table.h"
 
 #define NEVER UINT64_MAX /* a point in time */
 
@@ -53,8 +54,8 @@ struct mqc {
     size_t detached;          /* exchanges under way that no thread waits for */
     uint64_t safety_polls;    /* wake-ups that came too late: must stay 0 */
 
-    unsigned generation;   /* of the session: items know theirs */
-    size_t held;           /* leases of this generation */
+    unsigned generation;   /* of leases: when it grows, all that was held is lost */
+    struct table leases;   /* of this generation, by id */
     struct list renewals;  /* items whose lease is to be renewed */
     uint64_t renew_due_ms; /* the first of them */
     uint64_t flush_due_ms; /* confirmations must be sent by then */

@@ -6,7 +6,7 @@
 
 static void judge_all(struct call *call, enum mq_status status)
 {
-    for (size_t i = 0; i < call->exchange.request.id_count; i++)
+    for (size_t i = 0; i < call->id_count; i++)
         call->each[i] = status;
 }
 
@@ -14,7 +14,7 @@ static void judge_all(struct call *call, enum mq_status status)
  * so the search goes on where the last one was found. */
 static void judged(struct call *call, const struct answer *answer)
 {
-    size_t count = call->exchange.request.id_count, at = 0;
+    size_t count = call->id_count, at = 0;
     if (call->stopped)
         return;
     if (!answer || !answer->refusal_count) {
@@ -47,7 +47,7 @@ static enum mq_status verdict(const struct mqc *m, const struct mqc_item *item)
         return client_fail(m, MQ_INVALID, "an item of another client");
     if (!item->batch->leases)
         return client_fail(m, MQ_INVALID, "the item was peeked at or auto-done, it is not leased");
-    if (lease_is_old(item))
+    if (lease_is_lost(item))
         return client_fail(m, MQ_LEASE_LOST, NULL);
     return item->leased ? MQ_OK : client_fail(m, MQ_TOO_MANY_DONE, NULL);
 }
@@ -88,15 +88,14 @@ static void end_some(struct mqc *m, struct mqc_item **items, size_t count, struc
         call_drop(call);
         return;
     }
-    struct request *request = &call->exchange.request;
-    request->untouched = how.untouched;
+    call->exchange.request.untouched = how.untouched;
     for (size_t i = 0; i < count; i++) {
         each[i] = verdict(m, items[i]);
         if (each[i] == MQ_OK)
-            call->ids[request->id_count++] = items[i]->id;
+            call->ids[call->id_count++] = items[i]->id;
         take(m, items[i], true);
     }
-    if (request->id_count)
+    if (call->id_count)
         run_judging(call);
     for (size_t i = 0, asked = 0; i < count; i++)
         if (each[i] == MQ_OK)
@@ -188,7 +187,7 @@ static enum mq_status ask_about(struct mqc *m, enum mq_verb verb, uint64_t id, i
         return MQ_NO_MEMORY;
     call_reserve_ids(call, 1);
     call->ids[0] = id;
-    call->exchange.request.id_count = 1;
+    call->id_count = 1;
     call->exchange.request.lease_ms = lease_ms;
     enum mq_status status = call_run(call);
     call_drop(call);
@@ -206,15 +205,15 @@ enum mq_status mqc_queue_task_done(struct mqc_queue *q)
     if (!node)
         return queue_leave(q, client_fail(m, MQ_TOO_MANY_DONE, NULL));
     struct mqc_item *item = CONTAINER_OF(node, struct mqc_item, lease_node);
-    bool is_old = lease_is_old(item);
+    bool is_lost = lease_is_lost(item);
     struct call *call = call_new(m, MQ_VERB_TASK_DONE, NULL);
     if (!call)
         return queue_leave(q, MQ_NO_MEMORY);
     call_reserve_ids(call, 1);
     call->ids[0] = item->id;
-    call->exchange.request.id_count = 1;
+    call->id_count = 1;
     lease_end(item);
-    status = is_old ? client_fail(m, MQ_LEASE_LOST, NULL) : call_run(call);
+    status = is_lost ? client_fail(m, MQ_LEASE_LOST, NULL) : call_run(call);
     call_drop(call);
     return queue_leave(q, status);
 }

@@ -14,7 +14,7 @@ enum { LONGEST_SLEEP_MS = 3600 * 1000 };
 
 bool helper_wants_line(const struct mqc *m)
 {
-    return m->helper.running && !m->helper.stopping && (m->held || m->detached);
+    return m->helper.running && !m->helper.stopping && (m->leases.count || m->detached);
 }
 
 static void flush_confirms(struct mqc *m, uint64_t now_ms)

@@ -16,11 +16,12 @@ struct mqc_item {
     uint64_t id;
     uint32_t deliveries;
     bool freed;  /* by the program; only the lease is left */
-    bool leased; /* this session's, and not ended: in queue->leases */
+    bool leased; /* and that has not ended: in queue->leases */
     bool lost;   /* it went back, and has come to this client again as another mqc_item */
     struct mqc_key priority;
     void *priority_parts; /* what priority points to, or NULL */
     struct list_node lease_node, renew_node;
+    struct table_node id_node; /* in mqc.leases */
     int64_t lease_ms;
     uint64_t renew_at_ms;
 };
@@ -29,7 +30,7 @@ struct batch {
     zmq_msg_t frame;
     struct mqc *mqc;
     struct mqc_queue *queue; /* a reference, until the last item is freed */
-    unsigned generation;     /* of the session */
+    unsigned generation;     /* of leases */
     bool leases;             /* these are leased items: neither peeked at nor auto-done */
     size_t items_left;       /* not freed */
     size_t references;       /* items not freed, and leases */

@@ -13,9 +13,20 @@ static struct mqc_item *renewed_item(struct list_node *node)
     return node ? CONTAINER_OF(node, struct mqc_item, renew_node) : NULL;
 }
 
-bool lease_is_old(const struct mqc_item *item)
+bool lease_is_lost(const struct mqc_item *item)
 {
     return item->lost || item->batch->generation != item->batch->mqc->generation;
+}
+
+static struct mqc_item *find_lease(const struct mqc *m, uint64_t id)
+{
+    uint64_t hash = table_hash_number(id);
+    for (struct table_node *n = table_first(&m->leases, hash); n; n = table_next(n, hash)) {
+        struct mqc_item *item = CONTAINER_OF(n, struct mqc_item, id_node);
+        if (item->id == id)
+            return item;
+    }
+    return NULL;
 }
 
 void lease_stop_renewing(struct mqc_item *item)
@@ -45,79 +56,64 @@ void lease_set(struct mqc_item *item, int64_t lease_ms, uint64_t now_ms)
     helper_wake_by(m, m->renew_due_ms);
 }
 
-static void lose_older(struct mqc_queue *queue, uint64_t id)
+static void lose(struct mqc_item *item)
 {
-    for (struct list_node *n = list_first(&queue->leases); n; n = list_next(&queue->leases, n)) {
-        struct mqc_item *item = CONTAINER_OF(n, struct mqc_item, lease_node);
-        if (item->id != id || lease_is_old(item))
-            continue;
-        lease_stop_renewing(item);
-        item->lost = true;
-        item->batch->mqc->held--;
-    }
+    item->lost = true;
+    lease_stop_renewing(item);
+    table_remove(&item->batch->mqc->leases, &item->id_node);
 }
 
-/* An item that was taken before may be one whose lease this client has lost without knowing. Requests name
- * items by their id alone, so it has to be seen to here that who had it first does not end the new lease. */
-static void lose_older_of(struct batch *batch)
+/* An item that comes while it is held had gone back: who had it first must not end the new lease. */
+static void begin_one(struct mqc_item *item, int64_t lease_ms, uint64_t now_ms)
 {
-    struct mqc *m = batch->mqc;
-    for (size_t i = 0; i < batch->count && m->held > 0; i++) {
-        uint64_t id = batch->items[i].id;
-        if (batch->items[i].deliveries == 1)
-            continue;
-        lose_older(batch->queue, id);
-        for (struct list_node *n = list_first(&m->queues); n; n = list_next(&m->queues, n))
-            lose_older(CONTAINER_OF(n, struct mqc_queue, node), id);
-    }
+    struct mqc *m = item->batch->mqc;
+    struct mqc_item *before = find_lease(m, item->id);
+    if (before)
+        lose(before);
+    item->leased = true;
+    list_append(&item->batch->queue->leases, &item->lease_node);
+    table_add(&m->leases, &item->id_node, table_hash_number(item->id));
+    lease_set(item, lease_ms, now_ms);
 }
 
 void lease_begin(struct batch *batch, int64_t lease_ms, uint64_t now_ms)
 {
-    lose_older_of(batch);
     batch->leases = true;
     batch->references += batch->count;
-    batch->mqc->held += batch->count;
-    for (size_t i = 0; i < batch->count; i++) {
-        batch->items[i].leased = true;
-        list_append(&batch->queue->leases, &batch->items[i].lease_node);
-        lease_set(&batch->items[i], lease_ms, now_ms);
-    }
+    for (size_t i = 0; i < batch->count; i++)
+        begin_one(&batch->items[i], lease_ms, now_ms);
 }
 
 void lease_end(struct mqc_item *item)
 {
     assert(item->leased);
+    if (!lease_is_lost(item))
+        table_remove(&item->batch->mqc->leases, &item->id_node);
     item->leased = false;
     lease_stop_renewing(item);
     list_remove(&item->lease_node);
-    if (!lease_is_old(item))
-        item->batch->mqc->held--;
     batch_unref(item->batch);
 }
 
-void lease_forget_session(struct mqc *m)
+void lease_lose_all(struct mqc *m)
 {
     m->generation++;
-    m->held = 0;
+    table_done(&m->leases); /* which leaves it empty */
     while (!list_is_empty(&m->renewals))
         list_remove(list_first(&m->renewals));
     m->renew_due_ms = NEVER;
 }
 
-/* ---- Renewal --------------------------------------------------------------------------------------------
- */
+/* ---- Renewal ------------------------------------------------------------------------------------------- */
 
-/* What the broker does not hold for us any more is not renewed; the program learns it from its own call. */
+/* What went back is not renewed any more; the program learns it from its own call. */
 static void renewed(struct call *call, const struct answer *answer)
 {
-    struct mqc *m = call->mqc;
-    for (size_t i = 0; answer && i < answer->refusal_count; i++)
-        for (struct list_node *n = list_first(&m->renewals), *next; n; n = next) {
-            next = list_next(&m->renewals, n);
-            if (renewed_item(n)->id == answer->refusals[i].id)
-                list_remove(n);
-        }
+    for (size_t i = 0; answer && i < answer->refusal_count; i++) {
+        struct mqc_item *item = find_lease(call->mqc, answer->refusals[i].id);
+        if (item)
+            lease_stop_renewing(item);
+    }
 }
 
 static bool is_due_like(const struct mqc_item *item, uint64_t now_ms, int64_t lease_ms)
@@ -142,13 +138,12 @@ static bool renew_like(struct mqc *m, uint64_t now_ms, int64_t lease_ms)
         call_drop(call);
         return false;
     }
-    struct request *request = &call->exchange.request;
-    request->lease_ms = lease_ms;
+    call->exchange.request.lease_ms = lease_ms;
     for (struct list_node *n = list_first(&m->renewals); n; n = list_next(&m->renewals, n)) {
         struct mqc_item *item = renewed_item(n);
-        if (request->id_count == count || !is_due_like(item, now_ms, lease_ms))
+        if (call->id_count == count || !is_due_like(item, now_ms, lease_ms))
             continue;
-        call->ids[request->id_count++] = item->id;
+        call->ids[call->id_count++] = item->id;
         plan_renewal(item, now_ms);
     }
     call->on_end = renewed;
@@ -188,9 +183,8 @@ void lease_return(struct mqc *m, const struct answer *answer)
         call_drop(call);
         return;
     }
-    struct request *request = &call->exchange.request;
-    request->untouched = true;
+    call->exchange.request.untouched = true;
     for (size_t i = 0; i < answer->item_count; i++)
-        call->ids[request->id_count++] = answer->items[i].id;
+        call->ids[call->id_count++] = answer->items[i].id;
     call_detach(call);
 }

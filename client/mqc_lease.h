@@ -1,8 +1,10 @@
 /* mqc_lease.h - what this session holds: leases, oldest first in each queue handle, and their renewal.
  *
- * A lease is an mqc_item in its handle's list, whether or not the program has freed the item. Leases of an
- * old session stay listed, so that each queue.Queue-like task_done meets its own; `held` counts the others.
- */
+ * A lease is an mqc_item in its handle's list, whether or not the program has freed the item. Lost leases
+ * stay listed, so that each task_done in the manner of queue.Queue meets its own.
+ *
+ * Ids alone do not fence a client from itself: an item that went back may come to it again, on another lease.
+ * So the client forgets what it held when the broker says that it lapsed, or sends an item that is held. */
 #ifndef MQ_MQC_LEASE_H
 #define MQ_MQC_LEASE_H
 
@@ -12,10 +14,10 @@
 void lease_begin(struct batch *batch, int64_t lease_ms, uint64_t now_ms);
 /* It is over: done, given back, or lost. The item may be gone afterwards. */
 void lease_end(struct mqc_item *item);
-/* Is it of a session that is lost, or in other hands of this client? */
-bool lease_is_old(const struct mqc_item *item);
-/* A new session has begun. */
-void lease_forget_session(struct mqc *m);
+/* Is it known to be lost? */
+bool lease_is_lost(const struct mqc_item *item);
+/* All that was held has gone back: a new session, or one that was away for too long. */
+void lease_lose_all(struct mqc *m);
 
 /* The program has set another lease, or does not want it renewed any more. */
 void lease_set(struct mqc_item *item, int64_t lease_ms, uint64_t now_ms);

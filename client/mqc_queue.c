@@ -63,8 +63,7 @@ enum mq_status queue_leave(struct mqc_queue *q, enum mq_status status)
     return client_leave(m, status);
 }
 
-/* ---- Opening --------------------------------------------------------------------------------------------
- */
+/* ---- Opening ------------------------------------------------------------------------------------------- */
 
 static void reopened(struct call *call, const struct answer *answer)
 {
@@ -173,8 +172,7 @@ void mqc_queue_close(struct mqc_queue *q)
     client_unlock(m);
 }
 
-/* ---- The whole queue ------------------------------------------------------------------------------------
- */
+/* ---- The whole queue ----------------------------------------------------------------------------------- */
 
 static void counted(struct call *call, const struct answer *answer)
 {

@@ -230,8 +230,7 @@ static void connect_line(struct mqc *m)
     helper_wake(m);
 }
 
-/* ---- What happens to the connection ---------------------------------------------------------------------
- */
+/* ---- What happens to the connection -------------------------------------------------------------------- */
 
 /* The next event of the monitor; 0: none. An event is two frames, of which the first says all. */
 static unsigned next_event(struct wire *w)
@@ -264,8 +263,7 @@ static void watch(struct mqc *m)
         lose(m, MQ_DISCONNECTED, w->connected ? "%s does not answer" : "cannot reach %s", m->endpoint);
 }
 
-/* ---- Sending --------------------------------------------------------------------------------------------
- */
+/* ---- Sending ------------------------------------------------------------------------------------------- */
 
 static enum mq_status encode(struct wire *w, const struct client_frame *frame, struct bytes *ret_bytes)
 {
@@ -324,8 +322,7 @@ static void send_all(struct mqc *m)
     }
 }
 
-/* ---- Receiving ------------------------------------------------------------------------------------------
- */
+/* ---- Receiving ----------------------------------------------------------------------------------------- */
 
 static void lose_by_word(struct mqc *m, enum mq_status status, struct bytes text)
 {
@@ -344,7 +341,8 @@ static void restart(struct mqc *m)
         return;
     }
     conversation_restart(&m->conversation, id);
-    lease_forget_session(m);
+    lease_lose_all(m);
+    m->wire.welcome.lapses = 0;
     for (struct exchange *x; (x = conversation_next_lost(&m->conversation));)
         call_lost(x);
     queue_reopen_all(m);
@@ -362,6 +360,10 @@ static void welcomed(struct mqc *m, const struct welcome *welcome)
     if (status != MQ_OK) {
         lose_by_word(m, status, welcome->text);
         return;
+    }
+    if (welcome->lapses != w->welcome.lapses) {
+        lease_lose_all(m);
+        call_lose_leases(m);
     }
     w->welcome = *welcome;
     w->welcome.text = (struct bytes){0};
