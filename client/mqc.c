@@ -18,7 +18,7 @@ static _Thread_local struct {
     char text[WIRE_TEXT_SIZE];
 } failure;
 
-uint64_t clock_ms(void)
+uint64_t monotonic_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -191,10 +191,10 @@ static bool is_final(enum mq_status refusal)
 
 static enum mq_status client_connect(struct mqc *m)
 {
-    uint64_t due_ms = add_ms(clock_ms(), m->connect_timeout_ms);
+    uint64_t due_ms = add_ms(monotonic_ms(), m->connect_timeout_ms);
     m->connecting = true;
     wire_turn(m);
-    while (!wire_is_ready(m) && !is_final(m->wire.refusal) && clock_ms() < due_ms) {
+    while (!wire_is_ready(m) && !is_final(m->wire.refusal) && monotonic_ms() < due_ms) {
         call_poll(m, NULL, due_ms);
         wire_turn(m);
     }
@@ -247,10 +247,10 @@ enum mq_status mqc_open(const char *endpoint, const struct mqc_options *options,
 /* Only on a line that is there: else the session ends by the broker's grace. */
 static void say_bye(struct mqc *m)
 {
-    uint64_t due_ms = add_ms(clock_ms(), m->close_timeout_ms);
+    uint64_t due_ms = add_ms(monotonic_ms(), m->close_timeout_ms);
     conversation_bye(&m->conversation);
     wire_turn(m);
-    while (wire_is_ready(m) && !m->wire.said_bye && clock_ms() < due_ms) {
+    while (wire_is_ready(m) && !m->wire.said_bye && monotonic_ms() < due_ms) {
         call_poll(m, NULL, due_ms);
         wire_turn(m);
     }

@@ -71,7 +71,7 @@ bool call_reserve_ids(struct call *c, size_t count)
 void call_set_timeout(struct call *c, int64_t timeout_ms)
 {
     c->timeout_ms = timeout_ms;
-    c->exchange.deadline_ms = add_ms(clock_ms(), timeout_ms);
+    c->exchange.deadline_ms = add_ms(monotonic_ms(), timeout_ms);
     c->may_be_interrupted = timeout_ms != 0;
 }
 
@@ -103,7 +103,7 @@ void call_poll(struct mqc *m, struct call *leader, uint64_t until_ms)
 {
     struct pollfd fds[1 + WIRE_FDS_MAX] = {{.fd = m->wake_fd, .events = POLLIN}};
     size_t count = 1 + wire_pollfds(m, fds + 1, true);
-    uint64_t now_ms = clock_ms(), due_ms = wire_due_ms(m) < until_ms ? wire_due_ms(m) : until_ms;
+    uint64_t now_ms = monotonic_ms(), due_ms = wire_due_ms(m) < until_ms ? wire_due_ms(m) : until_ms;
     uint64_t span_ms = due_ms > now_ms ? due_ms - now_ms : 0;
     bool is_capped = span_ms > SAFETY_POLL_MS;
     assert(!m->polling);
@@ -183,7 +183,7 @@ static void interrupt(struct call *c)
     } else {
         conversation_withdraw(&m->conversation, &c->exchange);
         c->awaits_word = true;
-        c->word_due_ms = add_ms(clock_ms(), m->connect_timeout_ms);
+        c->word_due_ms = add_ms(monotonic_ms(), m->connect_timeout_ms);
     }
     wire_turn(m);
 }
@@ -234,7 +234,7 @@ static void look(struct call *c)
         stop(c, MQ_CLOSED, "");
     else if (c->interrupted && !c->awaits_word)
         interrupt(c);
-    else if (clock_ms() >= gives_up_at_ms(c)) {
+    else if (monotonic_ms() >= gives_up_at_ms(c)) {
         stop(c, MQ_DISCONNECTED, wire_is_ready(m) ? "the broker does not answer in time" : m->wire.why);
         wire_turn(m);
     }
@@ -276,7 +276,7 @@ enum mq_status call_run(struct call *c)
     if (!c)
         return MQ_NO_MEMORY;
     struct mqc *m = c->mqc;
-    c->started_ms = clock_ms();
+    c->started_ms = monotonic_ms();
     add(c);
     list_append(&m->waiting, &c->waiting);
     wait_for_end(c);

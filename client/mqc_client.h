@@ -63,7 +63,7 @@ struct mqc {
     struct helper helper;
 };
 
-uint64_t clock_ms(void);
+uint64_t monotonic_ms(void);
 uint64_t add_ms(uint64_t time_ms, int64_t span_ms); /* negative: NEVER */
 
 /* Begins a call: takes the lock. Does not on MQ_INVALID (NULL, a child after fork) and MQ_CLOSED. */

@@ -232,6 +232,6 @@ enum mq_status mqc_extend(struct mqc_item *item, int64_t lease_ms)
     if (status == MQ_OK)
         status = ask_about(m, MQ_VERB_EXTEND, item->id, lease_ms);
     if (status == MQ_OK && item->leased)
-        lease_set(item, lease_ms, clock_ms());
+        lease_set(item, lease_ms, monotonic_ms());
     return client_leave(m, status);
 }

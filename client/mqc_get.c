@@ -18,7 +18,7 @@ static void confirm_soon(struct mqc *m)
 {
     if (m->flush_due_ms != NEVER)
         return;
-    m->flush_due_ms = add_ms(clock_ms(), CONFIRM_WITHIN_MS);
+    m->flush_due_ms = add_ms(monotonic_ms(), CONFIRM_WITHIN_MS);
     helper_wake_by(m, m->flush_due_ms);
 }
 
@@ -37,7 +37,7 @@ static void got(struct call *call, const struct answer *answer)
     if (auto_done)
         confirm_soon(call->mqc);
     else
-        lease_begin(batch, answer->lease_ms, clock_ms());
+        lease_begin(batch, answer->lease_ms, monotonic_ms());
 }
 
 static enum mq_status hand_over(enum mq_status status, struct batch *batch, struct mqc_item **ret_items,

@@ -28,7 +28,7 @@ static void flush_confirms(struct mqc *m, uint64_t now_ms)
 
 static void work(struct mqc *m)
 {
-    uint64_t now_ms = clock_ms();
+    uint64_t now_ms = monotonic_ms();
     if (wire_is_ready(m))
         lease_renew(m, now_ms);
     flush_confirms(m, now_ms);
@@ -56,7 +56,7 @@ static void rest(struct mqc *m)
     struct helper *h = &m->helper;
     struct pollfd fds[1 + WIRE_FDS_MAX] = {{.fd = h->wake_fd, .events = POLLIN}};
     size_t count = 1 + wire_pollfds(m, fds + 1, reads_line(m));
-    uint64_t now_ms = clock_ms(), due_ms = next_work_ms(m);
+    uint64_t now_ms = monotonic_ms(), due_ms = next_work_ms(m);
     uint64_t span_ms = due_ms > now_ms ? due_ms - now_ms : 0;
     int timeout_ms = due_ms == NEVER ? -1 : span_ms < LONGEST_SLEEP_MS ? (int)span_ms : LONGEST_SLEEP_MS;
     h->sleeps_until_ms = due_ms;

@@ -154,7 +154,7 @@ static int64_t time_left_ms(const struct batch_of_puts *batch)
 {
     if (batch->timeout_ms <= 0)
         return batch->timeout_ms;
-    uint64_t now_ms = clock_ms();
+    uint64_t now_ms = monotonic_ms();
     return batch->deadline_ms > now_ms ? (int64_t)(batch->deadline_ms - now_ms) : 0;
 }
 
@@ -189,7 +189,7 @@ static enum mq_status put_all(struct mqc_queue *q, const struct mqc_put *puts, s
                                   .puts = puts,
                                   .count = count,
                                   .timeout_ms = timeout_ms,
-                                  .deadline_ms = add_ms(clock_ms(), timeout_ms),
+                                  .deadline_ms = add_ms(monotonic_ms(), timeout_ms),
                                   .ids = ids};
     if (count && !puts)
         status = client_fail(q->mqc, MQ_INVALID, "no items");

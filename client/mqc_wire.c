@@ -34,7 +34,7 @@ enum mq_status wire_init(struct mqc *m)
     struct wire *w = &m->wire;
     w->hello_due_ms = NEVER;
     w->backoff_ms = BACKOFF_MIN_MS;
-    w->lost_since_ms = clock_ms();
+    w->lost_since_ms = monotonic_ms();
     w->heartbeat_ms = HEARTBEAT_MS;
     w->refusal = MQ_DISCONNECTED;
     if (!is_endpoint(m->endpoint)) {
@@ -112,7 +112,7 @@ __attribute__((format(printf, 3, 4))) static void lose(struct mqc *m, enum mq_st
                                                        const char *format, ...)
 {
     struct wire *w = &m->wire;
-    uint64_t now_ms = clock_ms();
+    uint64_t now_ms = monotonic_ms();
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(w->why, sizeof w->why, format, arguments);
@@ -224,7 +224,7 @@ static void connect_line(struct mqc *m)
     }
     w->line_fd = fd_of(w->dealer);
     w->monitor_fd = fd_of(w->monitor);
-    w->hello_due_ms = add_ms(clock_ms(), hello_span_ms(m));
+    w->hello_due_ms = add_ms(monotonic_ms(), hello_span_ms(m));
     conversation_line_up(&m->conversation, id);
     call_wake_all(m); /* whoever polls has the old fds */
     helper_wake(m);
@@ -259,7 +259,7 @@ static void watch(struct mqc *m)
         else
             lose(m, MQ_DISCONNECTED, "what listens at %s is no mq-broker", m->endpoint);
     }
-    if (w->dealer && clock_ms() >= w->hello_due_ms)
+    if (w->dealer && monotonic_ms() >= w->hello_due_ms)
         lose(m, MQ_DISCONNECTED, w->connected ? "%s does not answer" : "cannot reach %s", m->endpoint);
 }
 
@@ -305,7 +305,7 @@ static void send_all(struct mqc *m)
 {
     struct wire *w = &m->wire;
     struct client_frame frame;
-    uint64_t now_ms = clock_ms();
+    uint64_t now_ms = monotonic_ms();
     while (w->dealer && conversation_next(&m->conversation, now_ms, &frame)) {
         struct bytes bytes;
         enum mq_status status = encode(w, &frame, &bytes);
@@ -346,7 +346,7 @@ static void restart(struct mqc *m)
     for (struct exchange *x; (x = conversation_next_lost(&m->conversation));)
         call_lost(x);
     queue_reopen_all(m);
-    m->wire.hello_due_ms = add_ms(clock_ms(), hello_span_ms(m));
+    m->wire.hello_due_ms = add_ms(monotonic_ms(), hello_span_ms(m));
 }
 
 static void welcomed(struct mqc *m, const struct welcome *welcome)
@@ -370,7 +370,7 @@ static void welcomed(struct mqc *m, const struct welcome *welcome)
     if (welcome->heartbeat_ms && welcome->heartbeat_ms <= INT32_MAX / HEARTBEATS_MISSED)
         w->heartbeat_ms = welcome->heartbeat_ms;
     w->hello_due_ms = NEVER;
-    w->ready_since_ms = clock_ms();
+    w->ready_since_ms = monotonic_ms();
     w->refusal = MQ_DISCONNECTED;
     helper_wake(m); /* renewals may be overdue */
 }
@@ -452,7 +452,7 @@ void wire_turn(struct mqc *m)
     receive_all(m);
     watch(m);
     do {
-        if (!m->wire.dealer && is_wanted(m) && clock_ms() >= m->wire.retry_at_ms)
+        if (!m->wire.dealer && is_wanted(m) && monotonic_ms() >= m->wire.retry_at_ms)
             connect_line(m);
         send_all(m);
     } while (receive_all(m));
