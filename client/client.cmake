@@ -22,6 +22,8 @@ add_test(NAME mqc_exports COMMAND ${CMAKE_SOURCE_DIR}/tests/mqc_exports.sh $<TAR
                                   ${CMAKE_SOURCE_DIR}/client/mqc.h)
 set_tests_properties(mqc_exports PROPERTIES LABELS unit)
 
+# It finds the rest by its own place, so that `cmake --install --prefix` may put it anywhere.
+file(RELATIVE_PATH MQC_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(client/libmqc.pc.in libmqc.pc @ONLY)
 install(TARGETS mqc_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES ${MQC_STATIC} DESTINATION ${CMAKE_INSTALL_LIBDIR})
