@@ -8,8 +8,7 @@ static bool make_batch(struct call *call, const struct answer *answer, zmq_msg_t
 {
     struct batch **ret_batch = call->context;
     assert(!*ret_batch);
-    if (answer->item_count <= call->exchange.request.max)
-        *ret_batch = batch_new(call->queue, answer, frame);
+    *ret_batch = batch_new(call->queue, answer, frame);
     return *ret_batch != NULL;
 }
 

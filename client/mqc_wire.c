@@ -378,6 +378,10 @@ static void welcomed(struct mqc *m, const struct welcome *welcome)
 static void answered(struct mqc *m, const struct answer *answer, zmq_msg_t *frame)
 {
     struct exchange *x = wire_is_ready(m) ? find_exchange(m, answer->number) : NULL;
+    if (x && !x->withdrawn && answer->item_count > x->request.max) {
+        lose(m, MQ_DISCONNECTED, "the broker at %s sends more items than were asked for", m->endpoint);
+        return;
+    }
     if (x && answer->item_count && !call_prepare(x, answer, frame)) {
         call_fail(x, MQ_NO_MEMORY); /* the answer was never seen: the broker takes its items back */
         return;

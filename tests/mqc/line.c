@@ -1,0 +1,325 @@
+/* line.c - the client and its connection: hellos, refusals, new connections, new sessions. */
+#include <string.h>
+
+#include "call.h"
+#include "fake.h"
+
+static const struct mqc_options short_patience = {.given = MQC_OPTION_CONNECT_TIMEOUT,
+                                                  .connect_timeout_ms = 600};
+
+static void hear_two_hellos(struct fake *f)
+{
+    uint8_t first[MQ_SESSION_ID_SIZE];
+    memcpy(first, fake_take_hello(f, false)->id, sizeof first);
+    REQUIRE(memcmp(first, fake_take_hello(f, false)->id, sizeof first) != 0);
+}
+
+static void a_hello_without_an_answer_is_said_once_more_and_then_given_up_in_words(void)
+{
+    struct fake f;
+    struct mqc *mqc = NULL;
+    fake_init(&f);
+    fake_run(&f, hear_two_hellos);
+    uint64_t before = clock_ms();
+    CHECK_EQUAL(mqc_open(f.endpoint, &short_patience, &mqc), MQ_DISCONNECTED);
+    CHECK(clock_ms() - before >= 600);
+    CHECK(strstr(mqc_error(NULL), "does not answer") != NULL);
+    fake_end(&f);
+}
+
+static void nobody_at_the_endpoint_is_said_in_words(void)
+{
+    struct mqc *mqc = NULL;
+    CHECK_EQUAL(mqc_open("ipc:///nonexistent/mq", &short_patience, &mqc), MQ_DISCONNECTED);
+    CHECK(strstr(mqc_error(NULL), "cannot connect to ipc:///nonexistent/mq") != NULL);
+    CHECK_EQUAL(mqc_open("tcp://nowhere.invalid:7420", &short_patience, &mqc), MQ_DISCONNECTED);
+    CHECK(strstr(mqc_error(NULL), "nowhere.invalid") != NULL);
+}
+
+static void what_is_no_endpoint_is_invalid(void)
+{
+    static const char *const wrong[] = {"",       "nonsense",   "tcp://",
+                                        "ipc://", "tcp://host", "udp://127.0.0.1:1"};
+    struct mqc *mqc = NULL;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        CHECK_EQUAL(mqc_open(wrong[i], &short_patience, &mqc), MQ_INVALID);
+        CHECK(strlen(mqc_error(NULL)) > 0);
+    }
+}
+
+static void be_of_another_version(struct fake *f)
+{
+    fake_take_hello(f, false);
+    fake_say_welcome(f, MQ_UNSUPPORTED);
+}
+
+static void a_broker_of_another_version_is_final(void)
+{
+    struct fake f;
+    struct mqc *mqc = NULL;
+    fake_init(&f);
+    f.limits.version = MQ_PROTOCOL_VERSION + 1;
+    fake_run(&f, be_of_another_version);
+    CHECK_EQUAL(mqc_open(f.endpoint, NULL, &mqc), MQ_UNSUPPORTED);
+    CHECK(strstr(mqc_error(NULL), "refuses") != NULL);
+    fake_end(&f);
+}
+
+static void have_room_later(struct fake *f)
+{
+    fake_take_hello(f, false);
+    fake_say_welcome(f, MQ_LIMIT);
+    fake_take_hello(f, false);
+    fake_say_welcome(f, MQ_EXISTS);
+    fake_welcome(f);
+    fake_goodbye(f);
+}
+
+static void a_broker_without_room_is_asked_again(void)
+{
+    struct fake f;
+    fake_init(&f);
+    fake_run(&f, have_room_later);
+    mqc_close(fake_client(&f, LIMIT_MS));
+    fake_end(&f);
+}
+
+static void send_away_once(struct fake *f)
+{
+    fake_welcome(f);
+    uint64_t number = fake_take_request(f, MQ_VERB_PING)->number;
+    fake_refuse(f, MQ_TEMPORARY, "not now");
+    const struct hello *hello = fake_take_hello(f, true);
+    REQUIRE(hello->next_number == number + 1);
+    REQUIRE(hello->awaited.count == 1 && hello->awaited.list[0].first == number);
+    fake_say_welcome(f, MQ_OK);
+    REQUIRE(fake_take_request(f, MQ_VERB_PING)->number == number);
+    fake_answer(f, (struct answer){0});
+    fake_goodbye(f);
+}
+
+static void send_garbage_once(struct fake *f)
+{
+    static const unsigned char garbage[] = {0xc1, 0xff, 0x00};
+    fake_welcome(f);
+    fake_take(f, MQ_VERB_PING);
+    fake_send(f, (struct bytes){garbage, sizeof garbage});
+    fake_take_hello(f, true);
+    fake_say_welcome(f, MQ_OK);
+    fake_take(f, MQ_VERB_PING);
+    fake_answer(f, (struct answer){0});
+    fake_goodbye(f);
+}
+
+static void end_the_session_once(struct fake *f)
+{
+    struct bytes bytes;
+    fake_welcome(f);
+    fake_take(f, MQ_VERB_PING);
+    REQUIRE(codec_encode_bye_answer(f->out, MQ_SESSION_LOST, &bytes) == MQ_OK);
+    fake_send(f, bytes);
+    fake_take_hello(f, true);
+    fake_say_welcome(f, MQ_SESSION_LOST);
+    fake_welcome(f);
+    fake_take(f, MQ_VERB_PING);
+    fake_answer(f, (struct answer){0});
+    fake_goodbye(f);
+}
+
+static void ping_through(void (*script)(struct fake *))
+{
+    struct fake f;
+    uint64_t us = 0;
+    fake_init(&f);
+    fake_run(&f, script);
+    struct mqc *mqc = fake_client(&f, LIMIT_MS);
+    CHECK_EQUAL(mqc_ping(mqc, &us), MQ_OK);
+    CHECK(us > 0);
+    mqc_close(mqc);
+    fake_end(&f);
+}
+
+static void what_is_unanswered_is_repeated_under_its_number_on_the_next_connection(void)
+{
+    ping_through(send_away_once);
+}
+
+static void a_broker_that_cannot_be_read_is_left_and_tried_again(void)
+{
+    ping_through(send_garbage_once);
+}
+
+static void a_session_that_the_broker_ends_is_begun_anew(void)
+{
+    ping_through(end_the_session_once);
+}
+
+/* The client's session is unknown after the first request that is not an open. */
+static void forget_the_session(struct fake *f)
+{
+    uint8_t id[MQ_SESSION_ID_SIZE];
+    fake_refuse(f, MQ_TEMPORARY, "about to start again");
+    memcpy(id, fake_take_hello(f, true)->id, sizeof id);
+    fake_say_welcome(f, MQ_SESSION_LOST);
+    REQUIRE(memcmp(id, fake_take_hello(f, false)->id, sizeof id) != 0);
+    fake_say_welcome(f, MQ_OK);
+}
+
+static void require_bounded(const struct request *open)
+{
+    REQUIRE(open->settings.given == MQ_SETTING_MAXSIZE);
+    REQUIRE(open->settings.maxsize == 3);
+    REQUIRE(open->create);
+}
+
+static void open_before_all_else(struct fake *f)
+{
+    static const struct item_view item = {.id = 1, .deliveries = 1, .body = {"x", 1}};
+    fake_welcome(f);
+    require_bounded(fake_take_request(f, MQ_VERB_OPEN));
+    fake_answer(f, (struct answer){0});
+    fake_take(f, MQ_VERB_GET);
+    forget_the_session(f);
+    require_bounded(fake_take_request(f, MQ_VERB_OPEN));
+    fake_answer(f, (struct answer){0});
+    fake_take(f, MQ_VERB_GET);
+    fake_answer(f, (struct answer){.items = &item, .item_count = 1});
+    fake_goodbye(f);
+}
+
+static struct mqc_queue *open_bounded(struct mqc *mqc)
+{
+    struct mqc_queue *queue = NULL;
+    struct mqc_queue_options options = {.given = MQ_SETTING_MAXSIZE, .mode = MQC_OPEN_CREATE, .maxsize = 3};
+    CHECK_EQUAL(mqc_queue_open(mqc, "bounded", &options, &queue), MQ_OK);
+    return queue;
+}
+
+static void in_a_new_session_queues_are_opened_before_a_blocked_get_goes_on(void)
+{
+    struct fake f;
+    struct mqc_item *item;
+    fake_init(&f);
+    fake_run(&f, open_before_all_else);
+    struct mqc *mqc = fake_client(&f, LIMIT_MS);
+    struct mqc_queue *queue = open_bounded(mqc);
+    CHECK_EQUAL(mqc_get(queue, MQ_FOREVER, &item), MQ_OK);
+    mqc_item_free(item);
+    mqc_queue_close(queue);
+    mqc_close(mqc);
+    fake_end(&f);
+}
+
+static void refuse_to_open_again(struct fake *f)
+{
+    fake_welcome(f);
+    fake_take(f, MQ_VERB_OPEN);
+    fake_answer(f, (struct answer){0});
+    fake_take(f, MQ_VERB_PING);
+    forget_the_session(f);
+    fake_take(f, MQ_VERB_OPEN);
+    fake_answer(f, (struct answer){.status = MQ_EXISTS, .text = mq_bytes("maxsize")});
+    fake_take(f, MQ_VERB_PING);
+    fake_answer(f, (struct answer){0});
+    fake_goodbye(f);
+}
+
+static void a_handle_that_cannot_be_opened_again_returns_the_refusal(void)
+{
+    struct fake f;
+    fake_init(&f);
+    fake_run(&f, refuse_to_open_again);
+    struct mqc *mqc = fake_client(&f, LIMIT_MS);
+    struct mqc_queue *queue = open_bounded(mqc);
+    CHECK_EQUAL(mqc_ping(mqc, NULL), MQ_OK);
+    CHECK_EQUAL(mqc_put(queue, "x", 1, MQ_FOREVER), MQ_EXISTS);
+    CHECK(strstr(mqc_error(mqc), "maxsize") != NULL);
+    mqc_queue_close(queue);
+    mqc_close(mqc);
+    fake_end(&f);
+}
+
+static void lose_a_put_and_a_task_done(struct fake *f)
+{
+    static const struct item_view item = {.id = 1, .deliveries = 1, .body = {"x", 1}};
+    fake_welcome(f);
+    fake_take(f, MQ_VERB_GET);
+    fake_answer(f, (struct answer){.items = &item, .item_count = 1});
+    fake_take(f, MQ_VERB_PUT);
+    forget_the_session(f);
+    fake_tell(f, 1);
+    fake_goodbye(f);
+}
+
+static void a_put_under_way_is_unknown_and_held_items_are_lost_with_the_session(void)
+{
+    struct fake f;
+    struct mqc_item *item;
+    fake_init(&f);
+    fake_run(&f, lose_a_put_and_a_task_done);
+    struct mqc *mqc = fake_client(&f, LIMIT_MS);
+    struct mqc_queue *queue = fake_queue(mqc, "q");
+    CHECK_EQUAL(mqc_get(queue, MQ_FOREVER, &item), MQ_OK);
+    CHECK_EQUAL(mqc_put(queue, "y", 1, MQ_FOREVER), MQ_SESSION_LOST);
+    fake_await(&f, 1);
+    CHECK(memcmp(mqc_item_body(item), "x", 1) == 0);
+    CHECK_EQUAL(mqc_extend(item, 10), MQ_LEASE_LOST);
+    CHECK_EQUAL(mqc_task_done(item), MQ_LEASE_LOST);
+    CHECK_EQUAL(mqc_queue_task_done(queue), MQ_TOO_MANY_DONE);
+    mqc_queue_close(queue);
+    mqc_close(mqc);
+    fake_end(&f);
+}
+
+static void lapse(struct fake *f)
+{
+    static const struct item_view items[] = {{.id = 1, .deliveries = 1, .body = {"x", 1}},
+                                             {.id = 2, .deliveries = 1, .body = {"y", 1}}};
+    fake_welcome(f);
+    fake_take(f, MQ_VERB_GET);
+    fake_answer(f, (struct answer){.items = items, .item_count = 2});
+    uint64_t number = fake_take_request(f, MQ_VERB_TASK_DONE)->number;
+    fake_refuse(f, MQ_TEMPORARY, "go away for a while");
+    fake_take_hello(f, true);
+    f->limits.lapses = 1;
+    fake_say_welcome(f, MQ_OK);
+    REQUIRE(fake_take_request(f, MQ_VERB_CANCEL)->number == number);
+    fake_answer(f, (struct answer){.status = MQ_INTERRUPTED});
+    fake_goodbye(f);
+}
+
+static void what_a_session_held_before_it_lapsed_is_not_spoken_of_any_more(void)
+{
+    struct fake f;
+    struct mqc_item *items[2];
+    size_t count;
+    fake_init(&f);
+    fake_run(&f, lapse);
+    struct mqc *mqc = fake_client(&f, LIMIT_MS);
+    struct mqc_queue *queue = fake_queue(mqc, "q");
+    CHECK_EQUAL(mqc_get_many(queue, 2, MQ_FOREVER, items, &count), MQ_OK);
+    CHECK_EQUAL(mqc_task_done(items[0]), MQ_LEASE_LOST);
+    CHECK_EQUAL(mqc_task_done(items[1]), MQ_LEASE_LOST);
+    mqc_queue_close(queue);
+    mqc_close(mqc);
+    fake_end(&f);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        UNIT(a_hello_without_an_answer_is_said_once_more_and_then_given_up_in_words),
+        UNIT(nobody_at_the_endpoint_is_said_in_words),
+        UNIT(what_is_no_endpoint_is_invalid),
+        UNIT(a_broker_of_another_version_is_final),
+        UNIT(a_broker_without_room_is_asked_again),
+        UNIT(what_is_unanswered_is_repeated_under_its_number_on_the_next_connection),
+        UNIT(a_broker_that_cannot_be_read_is_left_and_tried_again),
+        UNIT(a_session_that_the_broker_ends_is_begun_anew),
+        UNIT(in_a_new_session_queues_are_opened_before_a_blocked_get_goes_on),
+        UNIT(a_handle_that_cannot_be_opened_again_returns_the_refusal),
+        UNIT(a_put_under_way_is_unknown_and_held_items_are_lost_with_the_session),
+        UNIT(what_a_session_held_before_it_lapsed_is_not_spoken_of_any_more),
+    };
+    return unit_run("line", tests, sizeof tests / sizeof *tests);
+}
