@@ -27,6 +27,33 @@ void engine_options_default(struct engine_options *options)
     };
 }
 
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+/* What is due at the same moment has an order, too, so that the same events always have the same outcome:
+ * calls by session and number; sessions by number, then leases by item. */
+static int compare_calls(const struct heap_entry *a, const struct heap_entry *b)
+{
+    const struct call *x = CONTAINER_OF(a, struct call, deadline),
+                      *y = CONTAINER_OF(b, struct call, deadline);
+    if (x->session != y->session)
+        return compare_numbers(x->session->number, y->session->number);
+    return compare_numbers(x->number, y->number);
+}
+
+static int compare_timers(const struct heap_entry *a, const struct heap_entry *b)
+{
+    struct timer *x = CONTAINER_OF(a, struct timer, entry), *y = CONTAINER_OF(b, struct timer, entry);
+    if (x->kind != y->kind)
+        return x->kind == TIMER_SESSION ? -1 : 1;
+    if (x->kind == TIMER_SESSION)
+        return compare_numbers(session_of_timer(x)->number, session_of_timer(y)->number);
+    return compare_numbers(CONTAINER_OF(x, struct lease, timer)->id,
+                           CONTAINER_OF(y, struct lease, timer)->id);
+}
+
 struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
 {
     assert(options->items_max <= MQ_ITEMS_MAX && options->items_max > 0);
@@ -47,8 +74,8 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     table_init(&e->sessions);
     table_init(&e->calls);
     table_init(&e->leases);
-    heap_init(&e->waits, NULL);
-    heap_init(&e->lives, NULL);
+    heap_init(&e->waits, compare_calls);
+    heap_init(&e->lives, compare_timers);
     list_init(&e->session_list);
     list_init(&e->ended);
     list_init(&e->marked);
@@ -112,8 +139,9 @@ void engine_clock(struct engine *e, uint64_t now_ms)
 {
     assert(now_ms >= e->now_ms);
     uint64_t wanted = engine_deadline_ms(e);
-    if (now_ms > wanted && now_ms - wanted > FROZEN_MS)
-        session_postpone_all(e, now_ms - wanted);
+    uint64_t slept_since = wanted > e->now_ms ? wanted : e->now_ms; /* what is overdue already counts once */
+    if (now_ms > slept_since && now_ms - slept_since > FROZEN_MS)
+        session_postpone_all(e, now_ms - slept_since);
     e->now_ms = now_ms;
 }
 

@@ -89,10 +89,11 @@ static size_t items_cost(const struct queue *q, const struct request *req, size_
     return cost;
 }
 
-/* Would all of them be stored at once? */
+/* Would all of them be stored at once? (A first item fits an empty memory whatever its size, more do not.) */
 static bool fits_at_once(const struct engine *e, const struct queue *q, size_t count, size_t cost)
 {
-    return list_is_empty(&q->putters) && queue_room(q) >= count && put_memory_fits(e, q, cost);
+    return list_is_empty(&q->putters) && queue_room(q) >= count && put_memory_fits(e, q, cost) &&
+           (count == 1 || cost <= e->options.memory_limit);
 }
 
 /* A put that must not wait is refused before anything is copied, if nothing at all can be stored. */

@@ -311,6 +311,24 @@ static void a_freeze_that_a_request_ends_counts_too(void)
     rig_free(&r);
 }
 
+static void a_freeze_counts_once_however_many_requests_have_waited(void)
+{
+    struct rig r = rig_new((struct rig_options){.lease_ms = 1000});
+    rig_open(&r, QUEUE("empty"), OK);
+    rig_put(&r, BODY("a"), OK);
+    rig_get(&r, AT(100), GIVES("a"));
+    rig_get(&r, SESSION(2), QUEUE("empty"), TIMEOUT(100), WAITS);
+    rig_sleep_to(&r, 5000);
+    for (int i = 0; i < 9; i++)
+        rig_ping(&r, SESSION(3), OK);
+    rig_run_to(&r, 5899);
+    CHECK_REPLY(&r, SESSION(2), MQ_EMPTY, "");
+    CHECK_SIZES(&r, "q", 0, 1);
+    rig_run_to(&r, 5900);
+    CHECK_SIZES(&r, "q", 1, 0);
+    rig_free(&r);
+}
+
 static void an_engine_without_deadlines_asks_for_no_tick(void)
 {
     struct rig r = rig_new((struct rig_options){0});
@@ -344,6 +362,7 @@ static const struct unit_test tests[] = {
     UNIT(a_freeze_does_not_move_the_time_outs_of_requests),
     UNIT(a_delay_of_up_to_a_second_is_no_freeze),
     UNIT(a_freeze_that_a_request_ends_counts_too),
+    UNIT(a_freeze_counts_once_however_many_requests_have_waited),
     UNIT(an_engine_without_deadlines_asks_for_no_tick),
 };
 

@@ -55,6 +55,23 @@ static void puts_whose_time_is_over_at_once_for_lack_of_memory_are_all_told_so(v
     rig_free(&r);
 }
 
+static void a_put_larger_than_all_memory_is_stored_piece_by_piece(void)
+{
+    struct rig r = rig_new((struct rig_options){.memory_limit = 10 * BODY_SIZE});
+    rig_put(&r, BULK(12, BODY_SIZE), FOREVER, WAITS);
+    rig_open(&r, SESSION(2), QUEUE("r"), OK);
+    rig_put(&r, SESSION(2), QUEUE("r"), BULK(1, 10), FOREVER, WAITS);
+    while (!rig_next(&r) || rig_look(&r, "q").putters) {
+        rig_get(&r, SESSION(3), OK);
+        rig_done(&r, SESSION(3), IDS(rig_last(&r)->items[0].id), OK);
+    }
+    CHECK_REPLY(&r, SESSION(2), MQ_OK, NULL); /* in between */
+    CHECK_REPLY(&r, SESSION(1), MQ_OK, NULL);
+    CHECK_EQUAL(rig_last(&r)->answer.count, 12);
+    CHECK(rig_last(&r)->answer.id_range_count > 1);
+    rig_free(&r);
+}
+
 static void get_done_and_looking_go_on_without_memory_for_puts(void)
 {
     struct rig r = rig_new((struct rig_options){.memory_limit = 10 * BODY_SIZE});
@@ -273,6 +290,7 @@ static const struct unit_test tests[] = {
     UNIT(no_memory_for_a_put_is_temporary_and_says_why),
     UNIT(a_put_without_memory_waits_as_if_full),
     UNIT(puts_whose_time_is_over_at_once_for_lack_of_memory_are_all_told_so),
+    UNIT(a_put_larger_than_all_memory_is_stored_piece_by_piece),
     UNIT(get_done_and_looking_go_on_without_memory_for_puts),
     UNIT(memory_that_is_freed_resumes_waiting_puts_in_arrival_order),
     UNIT(memory_freed_by_purge_and_by_remove_resumes_puts_of_other_queues),

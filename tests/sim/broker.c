@@ -58,6 +58,7 @@ void broker_close(void)
 
 void broker_crash(void)
 {
+    sim.climate.engine.first_item = broker.model->next_item + chance_below(1000); /* no id is given twice */
     engine_free(broker.engine);
     model_free(broker.model);
     new_engine();

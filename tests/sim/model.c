@@ -13,7 +13,8 @@ struct model *model_new(const struct engine_options *options, uint64_t now_ms)
     struct model *m = sim_alloc(sizeof *m);
     m->options = *options;
     m->now_ms = now_ms;
-    m->next_item = m->next_session = 1;
+    m->next_session = 1;
+    m->next_item = options->first_item;
     return m;
 }
 
@@ -389,24 +390,33 @@ enum mq_status model_submit(struct model *m, const void *peer, const struct requ
 
 /* ---- time ---- */
 
-/* The earliest end of a lease, or of a session's grace. */
+/* The earliest end of a session's grace, or else of a lease; sessions are in the order of their numbers,
+ * items in the order of their ids. */
 static uint64_t first_life(const struct model *m, struct model_item **ret_item,
                            struct model_session **ret_session)
 {
     uint64_t first = NEVER;
     *ret_item = NULL;
     *ret_session = NULL;
-    for (size_t i = 0; i < m->item_count; i++)
-        if (m->items[i]->due_ms < first) {
-            *ret_item = m->items[i];
-            first = m->items[i]->due_ms;
-        }
     for (size_t i = 0; i < m->session_count; i++)
         if (!m->sessions[i]->ended && m->sessions[i]->due_ms < first) {
             *ret_session = m->sessions[i];
             first = m->sessions[i]->due_ms;
         }
+    for (size_t i = 0; i < m->item_count; i++)
+        if (m->items[i]->due_ms < first) {
+            *ret_item = m->items[i];
+            *ret_session = NULL;
+            first = m->items[i]->due_ms;
+        }
     return first;
+}
+
+static bool is_due_before(const struct model_call *a, const struct model_call *b)
+{
+    if (a->due_ms != b->due_ms)
+        return a->due_ms < b->due_ms;
+    return a->session->number < b->session->number || (a->session == b->session && a->number < b->number);
 }
 
 static struct model_call *first_deadline(const struct model *m)
@@ -414,7 +424,7 @@ static struct model_call *first_deadline(const struct model *m)
     struct model_call *first = NULL;
     for (size_t i = 0; i < m->call_count; i++)
         if (m->calls[i]->waits && m->calls[i]->due_ms != NEVER &&
-            (!first || m->calls[i]->due_ms < first->due_ms))
+            (!first || is_due_before(m->calls[i], first)))
             first = m->calls[i];
     return first;
 }
@@ -442,8 +452,9 @@ uint64_t model_deadline_ms(const struct model *m)
 /* A broker that slept gives sessions and leases the time that it slept. */
 void model_clock(struct model *m, uint64_t now_ms)
 {
-    uint64_t wanted = model_deadline_ms(m), slept = now_ms - wanted;
-    bool frozen = now_ms > wanted && now_ms - wanted > FROZEN_MS;
+    uint64_t wanted = model_deadline_ms(m), since = wanted > m->now_ms ? wanted : m->now_ms;
+    bool frozen = now_ms > since && now_ms - since > FROZEN_MS;
+    uint64_t slept = now_ms - since;
     for (size_t i = 0; frozen && i < m->item_count; i++)
         if (m->items[i]->due_ms != NEVER)
             m->items[i]->due_ms += slept;

@@ -410,7 +410,8 @@ static enum mq_status check_put(const struct model *m, const struct model_call *
         return MQ_FULL;
     if (req->timeout_ms == 0 && !memory_fits(m, q, first_cost))
         return MQ_TEMPORARY;
-    *ret_at_once = line_is_empty && room(m, q) >= req->put_count && memory_fits(m, q, cost);
+    *ret_at_once = line_is_empty && room(m, q) >= req->put_count && memory_fits(m, q, cost) &&
+                   (req->put_count == 1 || cost <= m->options.memory_limit);
     if (*ret_at_once)
         return MQ_OK;
     if (waiting > 0 && waiting + size > m->options.in_flight_max)

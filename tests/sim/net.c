@@ -20,6 +20,7 @@ struct frame {
 
 struct pipe {
     struct frame *first, *last;
+    struct frame *again; /* a copy that comes later, out of turn */
     uint64_t last_due_ms;
 };
 
@@ -48,6 +49,8 @@ static void pipe_cut(struct pipe *pipe)
         free(frame);
     }
     pipe->last = NULL;
+    free(pipe->again);
+    pipe->again = NULL;
 }
 
 /* Some of the last frames do not make it. */
@@ -72,21 +75,42 @@ static void pipe_delay(struct pipe *pipe, uint64_t by_ms)
         frame->due_ms += by_ms;
 }
 
-static void pipe_push(struct pipe *pipe, struct bytes bytes)
+static struct frame *frame_new(struct bytes bytes)
 {
     struct frame *frame = sim_alloc(sizeof *frame + bytes.size);
+    frame->size = bytes.size;
+    memcpy(frame->data, bytes.data, bytes.size);
+    return frame;
+}
+
+static void pipe_push(struct pipe *pipe, struct frame *frame)
+{
     uint64_t delay_ms = sim.quiet ? chance_below(3) : chance_below(sim.climate.delay_max_ms + 1);
     frame->due_ms = sim.now_ms + delay_ms;
     if (frame->due_ms < pipe->last_due_ms)
         frame->due_ms = pipe->last_due_ms;
     pipe->last_due_ms = frame->due_ms;
-    frame->size = bytes.size;
-    memcpy(frame->data, bytes.data, bytes.size);
     if (pipe->last)
         pipe->last->next = frame;
     else
         pipe->first = frame;
     pipe->last = frame;
+}
+
+/* A second time, at once or some frames later. */
+static void pipe_repeat(struct pipe *pipe, struct bytes bytes)
+{
+    if (pipe->again || chance_percent(50))
+        pipe_push(pipe, frame_new(bytes));
+    else
+        pipe->again = frame_new(bytes);
+}
+
+static void pipe_push_again(struct pipe *pipe)
+{
+    if (pipe->again)
+        pipe_push(pipe, pipe->again);
+    pipe->again = NULL;
 }
 
 static struct frame *pipe_pop(struct pipe *pipe)
@@ -147,8 +171,8 @@ struct connection *net_connect(size_t user)
     c->user = user;
     c->of_user = true;
     c->breaks_ms = c->user_finds_ms = c->broker_finds_ms = NEVER;
-    if (!sim.quiet && chance_percent(3))
-        c->breaks_ms = sim.now_ms + chance_below(20);
+    if (!sim.quiet && sim.climate.cut_permille && chance_percent(15))
+        c->breaks_ms = sim.now_ms + chance_below(30);
     return c;
 }
 
@@ -189,9 +213,11 @@ static void push(struct connection *c, struct pipe *pipe, struct bytes frame)
         c->breaks_ms = sim.now_ms + chance_below(500);
         return;
     }
-    pipe_push(pipe, frame);
+    pipe_push(pipe, frame_new(frame));
+    if (chance_percent(20))
+        pipe_push_again(pipe);
     if (!sim.quiet && chance_permille(sim.climate.repeat_permille))
-        pipe_push(pipe, frame);
+        pipe_repeat(pipe, frame);
 }
 
 void net_send_up(struct connection *c, struct bytes frame)
