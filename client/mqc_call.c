@@ -347,7 +347,10 @@ void call_answered(struct exchange *x, const struct answer *answer)
     struct call *c = call_of(x);
     if (!c->stopped) {
         c->status = meaning(x, answer->status);
-        snprintf(c->text, sizeof c->text, "%.*s", (int)answer->text.size, (const char *)answer->text.data);
+        if (answer->text
+                .size) /* the broker tells what it is about: what exists with which other setting, say */
+            snprintf(c->text, sizeof c->text, "%s: %.*s", mq_status_text(c->status), (int)answer->text.size,
+                     (const char *)answer->text.data);
     }
     end(c, answer);
 }
