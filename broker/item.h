@@ -1,7 +1,7 @@
 /* item.h - one item: an id, a key, a body, and its node for every place it can be.
  *
- * An item is in exactly one place: in a put that waits, in its queue's order, or leased. It copies key and body
- * once, from the frame; they stay where they are until the item is freed. */
+ * An item is in exactly one place: in a put that waits, in its queue's order, or leased. It copies key and
+ * body once, from the frame; they stay where they are until the item is freed. */
 #ifndef MQ_ITEM_H
 #define MQ_ITEM_H
 
@@ -10,7 +10,7 @@
 #include "proto.h"
 
 struct item {
-    uint64_t id;             /* 0 until it is stored in a queue */
+    uint64_t id; /* 0 until it is stored in a queue */
     uint64_t stored_ms;
     struct list_node node;   /* in a waiting put, or in its order's fresh list */
     struct heap_entry place; /* in its order's heap */

@@ -20,7 +20,7 @@ struct queue {
     struct order order;
     struct list leases; /* what was taken and is not yet done */
     uint64_t leased;
-    uint64_t bytes; /* bodies of waiting and leased items */
+    uint64_t bytes;                        /* bodies of waiting and leased items */
     struct list getters, putters, joiners; /* waiting calls, in arrival order */
     uint64_t getter_count, putter_count, joiner_count;
     struct list_node marked;  /* it has changed and is to be served */

@@ -229,7 +229,8 @@ struct welcome {
     uint64_t session;      /* public number */
     uint32_t body_max, frame_max, items_max, waiting_max, unconfirmed_max, in_flight_max;
     uint32_t resume_grace_ms, heartbeat_ms;
-    uint32_t lapses; /* how often the session has been away for longer than the grace: what it held went back */
+    uint32_t
+        lapses; /* how often the session has been away for longer than the grace: what it held went back */
     struct bytes text;
 };
 

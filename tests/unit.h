@@ -3,8 +3,8 @@
  *     static const struct unit_test tests[] = {UNIT(a_full_queue_refuses_a_put), ...};
  *     int main(void) { return unit_run("queue", tests, sizeof tests / sizeof *tests); }
  *
- * CU_basic_run_tests() returns 0 even when asserts failed, so the exit code is made here: it is 0 only if every
- * suite started, at least one test ran, and nothing failed. */
+ * CU_basic_run_tests() returns 0 even when asserts failed, so the exit code is made here: it is 0 only if
+ * every suite started, at least one test ran, and nothing failed. */
 #ifndef MQ_UNIT_H
 #define MQ_UNIT_H
 
@@ -17,7 +17,10 @@ struct unit_test {
     CU_TestFunc run;
 };
 
-#define UNIT(function) {#function, function}
+#define UNIT(function)                                                                                       \
+    {                                                                                                        \
+#function, function                                                                                  \
+    }
 
 /* Asserts that end the test and print what was expected and what was seen. */
 #define CHECK(condition) CU_ASSERT_FATAL(condition)
@@ -41,7 +44,8 @@ static inline int unit_run(const char *module, const struct unit_test *tests, si
             return 1;
     CU_basic_set_mode(CU_BRM_VERBOSE);
     CU_basic_run_tests();
-    unsigned bad = CU_get_number_of_failures() + CU_get_number_of_suites_failed() + CU_get_number_of_tests_failed();
+    unsigned bad =
+        CU_get_number_of_failures() + CU_get_number_of_suites_failed() + CU_get_number_of_tests_failed();
     bool ok = suite && !bad && CU_get_number_of_tests_run() == count && count > 0;
     CU_cleanup_registry();
     return ok ? 0 : 1;
