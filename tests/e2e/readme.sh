@@ -36,3 +36,18 @@ for block in *.console *.c; do
     count=$((count + 1))
 done
 [ "$count" -ge 3 ] || fail "only $count blocks found"
+
+# Functions and files that it names exist, and the broker's options are all in it.
+# shellcheck disable=SC2016
+grep -o '`[a-z_]*()`' "$readme" | tr -d '`()' | sort -u | while read -r function; do
+    grep -rqE "^[a-z].*[ *]$function\(" "$source/broker" "$source/client" "$source/proto" || fail "no function $function()"
+done
+# shellcheck disable=SC2016
+grep -oE '\]\([a-zA-Z][a-zA-Z/._-]*\)|`[a-z]+/[a-zA-Z0-9/._*-]*`' "$readme" | tr -d '`()]' | sort -u | while read -r path; do
+    case $path in build/*) continue ;; esac
+    # shellcheck disable=SC2086
+    ls -d "$source"/$path >/dev/null || fail "no file $path"
+done
+mq-broker --help | grep -oE '^  --[a-z-]+' | tr -d ' ' | grep -vE '^--(version|help)$' | while read -r option; do
+    grep -q -- "\`$option" "$readme" || fail "README.md says nothing of $option"
+done
