@@ -1,5 +1,5 @@
 /* model.c - see model.h: sessions, numbers, time, and the comparison of replies. */
-#include "model.h"
+#include "model_parts.h"
 #include "sim.h"
 
 #include <inttypes.h>

@@ -124,22 +124,4 @@ size_t model_waiting(const struct model *m, enum mq_verb verb);
 
 struct model_queue *model_queue(const struct model *m, struct bytes name); /* NULL: none */
 
-/* Between model.c, model_rules.c and model_look.c. */
-bool model_waits_in(const struct model_call *call, const struct model_queue *q, enum mq_verb verb);
-bool model_has_credit(const struct model *m, const struct model_session *s);
-uint64_t model_frame_room(const struct model *m); /* bytes of items in one answer */
-bool model_is_before(const struct model_item *a, const struct model_item *b);
-size_t model_find_item(const struct model *m, uint64_t id); /* index; item_count: none */
-uint64_t model_unconfirmed_size(const struct model *m, const struct model_session *s);
-uint64_t model_count_calls(const struct model *m, const struct model_session *s, bool waiting);
-void model_start(struct model *m, struct model_call *call, const struct request *req);
-void model_answer(struct model *m, struct model_call *call, enum mq_status status);
-void model_expire(struct model *m, struct model_call *call);
-void model_done(struct model *m, struct model_item *item);
-void model_return(struct model *m, struct model_item *item, bool untouched, bool remember);
-void model_mark(struct model *m, struct model_queue *q);
-void model_settle(struct model *m);
-void model_look(struct model *m, struct model_call *call, const struct request *req);
-void model_compare_look(const struct model_call *call, const struct answer *answer);
-
 #endif

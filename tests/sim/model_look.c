@@ -1,6 +1,6 @@
 /* model_look.c - what peek, stat, list and sessions tell: noted when they are asked, compared when they
  * answer. */
-#include "model.h"
+#include "model_parts.h"
 #include "sim.h"
 
 #include <inttypes.h>

@@ -1,385 +1,11 @@
 /* model_rules.c - what requests do to queues and items. */
-#include "model.h"
 #include "item.h"
 #include "key.h"
+#include "model_parts.h"
 #include "sim.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { ANSWER_MARGIN = 1024 };
-
-size_t model_ready(const struct model *m, const struct model_queue *q)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < m->item_count; i++)
-        count += m->items[i]->queue == q && !m->items[i]->holder;
-    return count;
-}
-
-size_t model_unfinished(const struct model *m, const struct model_queue *q)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < m->item_count; i++)
-        count += m->items[i]->queue == q;
-    return count;
-}
-
-static uint64_t room(const struct model *m, const struct model_queue *q)
-{
-    uint64_t ready = model_ready(m, q), maxsize = (uint64_t)q->settings.maxsize;
-    if (q->settings.maxsize <= 0)
-        return UINT64_MAX;
-    return maxsize > ready ? maxsize - ready : 0;
-}
-
-/* ---- order ---- */
-
-static int compare_keys(const struct model_item *a, const struct model_item *b)
-{
-    for (size_t i = 0; i < a->key_size && i < b->key_size; i++)
-        if (a->key[i] != b->key[i])
-            return a->key[i] < b->key[i] ? -1 : 1;
-    return a->key_size < b->key_size ? -1 : a->key_size > b->key_size;
-}
-
-bool model_is_before(const struct model_item *a, const struct model_item *b)
-{
-    if (a->queue->settings.kind == MQ_KIND_LIFO)
-        return a->id > b->id;
-    if (a->queue->settings.kind == MQ_KIND_PRIORITY && compare_keys(a, b) != 0)
-        return compare_keys(a, b) < 0;
-    return a->id < b->id;
-}
-
-static struct model_item *first_item(const struct model *m, const struct model_queue *q)
-{
-    struct model_item *first = NULL;
-    for (size_t i = 0; i < m->item_count; i++) {
-        struct model_item *item = m->items[i];
-        if (item->queue == q && !item->holder && (!first || model_is_before(item, first)))
-            first = item;
-    }
-    return first;
-}
-
-/* ---- memory ---- */
-
-static size_t cost_of(const struct model_item *item)
-{
-    return item_cost(item->size, item->key_size);
-}
-
-static size_t unstored_cost(const struct model_call *call)
-{
-    size_t cost = 0;
-    for (size_t i = call->unstored_first; i < call->unstored_count; i++)
-        cost += cost_of(&call->unstored[i]);
-    return cost;
-}
-
-static size_t unstored_size(const struct model *m, const struct model_session *s)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < m->call_count; i++)
-        for (size_t k = m->calls[i]->unstored_first;
-             m->calls[i]->session == s && k < m->calls[i]->unstored_count; k++)
-            size += m->calls[i]->unstored[k].size;
-    return size;
-}
-
-static size_t stored_cost(const struct model *m)
-{
-    size_t cost = 0;
-    for (size_t i = 0; i < m->item_count; i++)
-        cost += cost_of(m->items[i]);
-    return cost;
-}
-
-/* Of all puts that wait. */
-static size_t all_unstored_cost(const struct model *m)
-{
-    size_t cost = 0;
-    for (size_t i = 0; i < m->call_count; i++)
-        cost += unstored_cost(m->calls[i]);
-    return cost;
-}
-
-static struct model_queue *first_starved(const struct model *m)
-{
-    struct model_queue *first = NULL;
-    for (size_t i = 0; i < m->queue_count; i++) {
-        struct model_queue *q = m->queues[i];
-        if (q->waits_for_memory && (!first || q->waits_for_memory < first->waits_for_memory))
-            first = q;
-    }
-    return first;
-}
-
-/* What is stored counts, and puts that wait for room elsewhere; not those that wait for memory. */
-static bool memory_fits(const struct model *m, const struct model_queue *q, size_t cost)
-{
-    size_t used = stored_cost(m);
-    if (first_starved(m) && !m->feeding)
-        return false;
-    for (size_t i = 0; i < m->call_count; i++) {
-        const struct model_call *call = m->calls[i];
-        if (call->waits && call->verb == MQ_VERB_PUT && call->queue && call->queue != q &&
-            !call->queue->waits_for_memory)
-            used += unstored_cost(call);
-    }
-    return used == 0 || used + cost <= m->options.memory_limit;
-}
-
-/* ---- waiting and being served ---- */
-
-bool model_waits_in(const struct model_call *call, const struct model_queue *q, enum mq_verb verb)
-{
-    return call->waits && call->queue == q && call->verb == verb;
-}
-
-static struct model_call *first_in_line(const struct model *m, const struct model_queue *q, enum mq_verb verb)
-{
-    for (size_t i = 0; i < m->call_count; i++)
-        if (model_waits_in(m->calls[i], q, verb))
-            return m->calls[i];
-    return NULL;
-}
-
-static void answer_line(struct model *m, const struct model_queue *q, enum mq_verb verb,
-                        enum mq_status status)
-{
-    for (struct model_call *call; (call = first_in_line(m, q, verb));)
-        model_answer(m, call, status);
-}
-
-uint64_t model_unconfirmed_size(const struct model *m, const struct model_session *s)
-{
-    uint64_t size = 0;
-    for (size_t i = 0; i < m->call_count; i++)
-        if (m->calls[i]->session == s && !m->calls[i]->waits)
-            size += m->calls[i]->reply_size;
-    return size;
-}
-
-bool model_has_credit(const struct model *m, const struct model_session *s)
-{
-    return model_unconfirmed_size(m, s) < m->options.in_flight_max;
-}
-
-void model_mark(struct model *m, struct model_queue *q)
-{
-    for (size_t i = 0; i < m->marked_count; i++)
-        if (m->marked[i] == q)
-            return;
-    m->marked[m->marked_count++] = q;
-}
-
-static void unmark(struct model *m, const struct model_queue *q)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < m->marked_count; i++)
-        if (m->marked[i] != q)
-            m->marked[kept++] = m->marked[i];
-    m->marked_count = kept;
-}
-
-static void store(struct model *m, struct model_queue *q, struct model_call *call)
-{
-    struct model_item *item = sim_alloc(sizeof *item);
-    *item = call->unstored[call->unstored_first++];
-    item->id = m->next_item++;
-    item->queue = q;
-    item->stored_ms = m->now_ms;
-    item->due_ms = NEVER;
-    SIM_REQUIRE(m->item_count < MODEL_ITEMS, "too many items for the model");
-    m->items[m->item_count++] = item;
-    call->ids[call->count++] = item->id;
-    q->puts++;
-    m->puts++;
-    m->on_stored(m->context, item->tag);
-}
-
-static bool serve_putters(struct model *m, struct model_queue *q)
-{
-    bool moved = false;
-    for (struct model_call *call; (call = first_in_line(m, q, MQ_VERB_PUT)) && room(m, q) > 0;) {
-        if (!memory_fits(m, q, cost_of(&call->unstored[call->unstored_first]))) {
-            if (!q->waits_for_memory) {
-                q->waits_for_memory = ++m->turn;
-                m->memory_freed = true; /* what waits here counts no more */
-            }
-            return moved;
-        }
-        store(m, q, call);
-        moved = true;
-        if (call->unstored_first == call->unstored_count)
-            model_answer(m, call, MQ_OK);
-    }
-    return moved;
-}
-
-static void hand_out(struct model *m, struct model_call *call, struct model_item *item)
-{
-    item->holder = call->session;
-    item->call = call;
-    item->taken = ++m->turn;
-    item->due_ms = call->lease_ms > 0 ? m->now_ms + (uint64_t)call->lease_ms : NEVER;
-    item->queue->redelivered += item->deliveries > 0;
-    m->redelivered += item->deliveries > 0;
-    item->deliveries++;
-    item->queue->gets++;
-    m->gets++;
-}
-
-uint64_t model_frame_room(const struct model *m)
-{
-    return m->options.frame_max > ANSWER_MARGIN ? m->options.frame_max - ANSWER_MARGIN : 0;
-}
-
-static void grant(struct model *m, struct model_call *call)
-{
-    struct model_queue *q = call->queue;
-    uint64_t frame = model_frame_room(m);
-    uint64_t credit = m->options.in_flight_max - model_unconfirmed_size(m, call->session);
-    call->lease_ms = q->settings.lease_ms;
-    struct model_item *item;
-    for (uint32_t count = 0; count < call->max && (item = first_item(m, q)); count++) {
-        size_t size = item->size + item->key_size + MODEL_ITEM_MARGIN;
-        if (count > 0 && (call->reply_size + size > frame || call->reply_size + size > credit))
-            break;
-        hand_out(m, call, item);
-        call->reply_size += size;
-    }
-    model_answer(m, call, MQ_OK);
-}
-
-static bool serve_getters(struct model *m, struct model_queue *q)
-{
-    bool moved = false;
-    for (size_t i = 0; i < m->call_count && first_item(m, q); i++) {
-        if (!model_waits_in(m->calls[i], q, MQ_VERB_GET) || !model_has_credit(m, m->calls[i]->session))
-            continue;
-        grant(m, m->calls[i]);
-        moved = true;
-    }
-    return moved;
-}
-
-static bool serve(struct model *m, struct model_queue *q)
-{
-    bool moved = false;
-    for (;;) {
-        bool got = serve_getters(m, q), put = serve_putters(m, q);
-        if (!got && !put)
-            break;
-        moved = true;
-    }
-    if (q->is_shut_down && !first_item(m, q))
-        answer_line(m, q, MQ_VERB_GET, MQ_SHUT_DOWN);
-    if (model_unfinished(m, q) == 0)
-        answer_line(m, q, MQ_VERB_JOIN, MQ_OK);
-    return moved;
-}
-
-static void serve_marked(struct model *m)
-{
-    while (m->marked_count) {
-        struct model_queue *q = m->marked[0];
-        unmark(m, q);
-        serve(m, q);
-    }
-}
-
-/* Queues that wait for memory take turns; the first one that still does not fit keeps its turn. */
-static void serve_starved(struct model *m)
-{
-    struct model_queue *q;
-    while (m->memory_freed && (q = first_starved(m))) {
-        uint64_t turn = q->waits_for_memory;
-        m->feeding = true;
-        q->waits_for_memory = 0;
-        bool moved = serve(m, q);
-        m->feeding = false;
-        if (moved || !q->waits_for_memory)
-            continue;
-        q->waits_for_memory = turn;
-        break;
-    }
-    m->memory_freed = false;
-}
-
-void model_settle(struct model *m)
-{
-    serve_marked(m);
-    while (m->memory_freed) {
-        serve_starved(m);
-        serve_marked(m);
-    }
-}
-
-/* ---- the ends of items ---- */
-
-static void forget_item(struct model *m, struct model_item *item)
-{
-    size_t at = model_find_item(m, item->id);
-    m->memory_freed = true;
-    memmove(&m->items[at], &m->items[at + 1], (--m->item_count - at) * sizeof *m->items);
-    free(item);
-}
-
-void model_done(struct model *m, struct model_item *item)
-{
-    item->queue->done++;
-    m->done++;
-    m->on_done(m->context, item->tag);
-    model_mark(m, item->queue);
-    forget_item(m, item);
-}
-
-static void discard(struct model *m, struct model_item *item)
-{
-    item->queue->discarded++;
-    m->discarded++;
-    forget_item(m, item);
-}
-
-static size_t discard_ready(struct model *m, struct model_queue *q)
-{
-    size_t count = 0;
-    for (struct model_item *item; (item = first_item(m, q)); count++)
-        discard(m, item);
-    model_mark(m, q);
-    return count;
-}
-
-static void remember_lost(struct model_session *s, uint64_t id)
-{
-    if (s->lost_count == s->lost_capacity) {
-        s->lost_capacity = 2 * s->lost_capacity + 8;
-        s->lost = realloc(s->lost, s->lost_capacity * sizeof *s->lost);
-        SIM_REQUIRE(s->lost, "out of memory");
-    }
-    s->lost[s->lost_count++] = id;
-}
-
-void model_return(struct model *m, struct model_item *item, bool untouched, bool remember)
-{
-    struct model_queue *q = item->queue;
-    if (remember)
-        remember_lost(item->holder, item->id);
-    item->holder = NULL;
-    item->call = NULL;
-    item->due_ms = NEVER;
-    item->deliveries -= untouched;
-    q->returned++;
-    m->returned++;
-    model_mark(m, q);
-    if (q->is_immediate)
-        discard_ready(m, q);
-}
-
-/* ---- requests ---- */
 
 static struct bytes effective_key(const struct model_queue *q, const struct put_item *put)
 {
@@ -389,8 +15,8 @@ static struct bytes effective_key(const struct model_queue *q, const struct put_
 static enum mq_status check_put(const struct model *m, const struct model_call *call,
                                 const struct model_queue *q, const struct request *req, bool *ret_at_once)
 {
-    bool line_is_empty = !first_in_line(m, q, MQ_VERB_PUT);
-    size_t size = 0, cost = 0, waiting = unstored_size(m, call->session), first_cost = 0;
+    bool line_is_empty = !model_first_in_line(m, q, MQ_VERB_PUT);
+    size_t size = 0, cost = 0, waiting = model_unstored_size(m, call->session), first_cost = 0;
     bool too_big = false, bad_key = false;
     for (size_t i = req->put_count; i-- > 0;) { /* the first item that is wrong decides */
         struct bytes key = effective_key(q, &req->puts[i]);
@@ -406,18 +32,18 @@ static enum mq_status check_put(const struct model *m, const struct model_call *
         return too_big ? MQ_TOO_BIG : MQ_INVALID;
     if (q->is_shut_down)
         return MQ_SHUT_DOWN;
-    if (req->timeout_ms == 0 && (!line_is_empty || room(m, q) == 0))
+    if (req->timeout_ms == 0 && (!line_is_empty || model_room(m, q) == 0))
         return MQ_FULL;
-    if (req->timeout_ms == 0 && !memory_fits(m, q, first_cost))
+    if (req->timeout_ms == 0 && !model_memory_fits(m, q, first_cost))
         return MQ_TEMPORARY;
-    *ret_at_once = line_is_empty && room(m, q) >= req->put_count && memory_fits(m, q, cost) &&
+    *ret_at_once = line_is_empty && model_room(m, q) >= req->put_count && model_memory_fits(m, q, cost) &&
                    (req->put_count == 1 || cost <= m->options.memory_limit);
     if (*ret_at_once)
         return MQ_OK;
     if (waiting > 0 && waiting + size > m->options.in_flight_max)
         return MQ_LIMIT;
-    uint64_t most = m->options.memory_limit + m->options.memory_limit / 2, stored = stored_cost(m);
-    return stored > 0 && stored + all_unstored_cost(m) + cost > most ? MQ_TEMPORARY : MQ_OK;
+    uint64_t most = m->options.memory_limit + m->options.memory_limit / 2, stored = model_stored_cost(m);
+    return stored > 0 && stored + model_unstored_cost(m) + cost > most ? MQ_TEMPORARY : MQ_OK;
 }
 
 static void copy_puts(struct model_call *call, const struct model_queue *q, const struct request *req)
@@ -451,7 +77,7 @@ static enum mq_status enter(const struct model *m, struct model_call *call, stru
 
 static enum mq_status put_refusal(const struct model *m, const struct model_queue *q)
 {
-    return room(m, q) == 0 ? MQ_FULL : MQ_TEMPORARY;
+    return model_room(m, q) == 0 ? MQ_FULL : MQ_TEMPORARY;
 }
 
 static void start_put(struct model *m, struct model_call *call, struct model_queue *q,
@@ -459,16 +85,16 @@ static void start_put(struct model *m, struct model_call *call, struct model_que
 {
     bool at_once = false;
     enum mq_status status = check_put(m, call, q, req, &at_once);
+    if (status == MQ_OK && !at_once && req->put_count > 1)
+        call->reply_size = req->put_count * sizeof(struct range);
     if (status == MQ_OK)
         status = enter(m, call, q, req->timeout_ms);
     if (status != MQ_OK) {
         model_answer(m, call, status);
         return;
     }
-    if (!at_once && req->put_count > 1)
-        call->reply_size = req->put_count * sizeof(struct range);
     copy_puts(call, q, req);
-    serve(m, q);
+    model_serve(m, q);
     if (call->waits && req->timeout_ms == 0)
         model_answer(m, call, put_refusal(m, q));
 }
@@ -479,9 +105,9 @@ static void start_get(struct model *m, struct model_call *call, struct model_que
     enum mq_status status = MQ_OK;
     call->max = req->max;
     call->auto_done = req->auto_done;
-    if (q->is_shut_down && !first_item(m, q))
+    if (q->is_shut_down && !model_first(m, q))
         status = MQ_SHUT_DOWN;
-    else if (req->timeout_ms == 0 && !first_item(m, q))
+    else if (req->timeout_ms == 0 && !model_first(m, q))
         status = MQ_EMPTY;
     else if (req->timeout_ms == 0 && !model_has_credit(m, call->session))
         status = MQ_LIMIT;
@@ -490,7 +116,7 @@ static void start_get(struct model *m, struct model_call *call, struct model_que
     if (status != MQ_OK)
         model_answer(m, call, status);
     else
-        serve(m, q);
+        model_serve(m, q);
 }
 
 static void start_join(struct model *m, struct model_call *call, struct model_queue *q,
@@ -635,9 +261,9 @@ static enum mq_status shut_down(struct model *m, struct model_queue *q, const st
 {
     q->is_shut_down = true;
     q->is_immediate |= req->immediate;
-    answer_line(m, q, MQ_VERB_PUT, MQ_SHUT_DOWN);
+    model_answer_line(m, q, MQ_VERB_PUT, MQ_SHUT_DOWN);
     if (q->is_immediate)
-        discard_ready(m, q);
+        model_discard_ready(m, q);
     model_mark(m, q);
     return MQ_OK;
 }
@@ -648,17 +274,17 @@ static enum mq_status remove_queue(struct model *m, struct model_call *call, str
     if (model_unfinished(m, q) > 0 && !force)
         return MQ_BUSY;
     call->count = model_unfinished(m, q);
-    answer_line(m, q, MQ_VERB_PUT, MQ_NO_QUEUE);
-    answer_line(m, q, MQ_VERB_GET, MQ_NO_QUEUE);
-    answer_line(m, q, MQ_VERB_JOIN, MQ_NO_QUEUE);
+    model_answer_line(m, q, MQ_VERB_PUT, MQ_NO_QUEUE);
+    model_answer_line(m, q, MQ_VERB_GET, MQ_NO_QUEUE);
+    model_answer_line(m, q, MQ_VERB_JOIN, MQ_NO_QUEUE);
     for (size_t i = m->item_count; i-- > 0;) {
         if (m->items[i]->queue != q)
             continue;
         if (m->items[i]->holder)
-            remember_lost(m->items[i]->holder, m->items[i]->id);
-        discard(m, m->items[i]);
+            model_remember_lost(m->items[i]->holder, m->items[i]->id);
+        model_discard(m, m->items[i]);
     }
-    unmark(m, q);
+    model_unmark(m, q);
     size_t at = 0;
     while (m->queues[at] != q)
         at++;
@@ -687,7 +313,7 @@ static void start_about_queue(struct model *m, struct model_call *call, struct m
         model_answer(m, call, shut_down(m, q, req));
         break;
     case MQ_VERB_PURGE:
-        call->count = discard_ready(m, q);
+        call->count = model_discard_ready(m, q);
         model_answer(m, call, MQ_OK);
         break;
     case MQ_VERB_REMOVE:

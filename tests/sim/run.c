@@ -197,6 +197,7 @@ static void end_quietly(void)
     uint64_t events = 0, began_ms = sim.now_ms;
     sim_say("quiet");
     sim.quiet = true;
+    users_stay();
     while (!broker_is_drained()) {
         for (size_t i = 0; i < sim.climate.user_count; i++)
             user_drain(i);

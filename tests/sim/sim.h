@@ -111,6 +111,7 @@ void user_input(size_t user, struct bytes frame);
 void user_line_down(size_t user);
 void user_kill(size_t user);
 void user_act(size_t user);   /* something of its own will */
+void users_stay(void);        /* quiet: who is leaving is replaced */
 void user_drain(size_t user); /* quiet: finish what it holds; user 0 empties the queues */
 void users_shut_down(void);   /* quiet: user 0 shuts all queues down that are not */
 void users_leave(void);       /* quiet: everybody says bye */

@@ -257,6 +257,15 @@ void users_fire(void)
 
 /* ---- the quiet end ---- */
 
+/* Who is leaving may wait to say bye until its last puts have gone, which may need the drain: it is not
+ * awaited. */
+void users_stay(void)
+{
+    for (size_t i = 0; i < sim.climate.user_count; i++)
+        if (users[i].leaves)
+            user_kill(i);
+}
+
 void user_drain(size_t number)
 {
     struct user *u = &users[number];
