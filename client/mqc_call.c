@@ -342,13 +342,13 @@ static enum mq_status meaning(const struct exchange *x, enum mq_status status)
     return was_in_vain ? MQ_LEASE_LOST : status;
 }
 
+/* The broker's words say what it is about: what exists with which other setting, say. */
 void call_answered(struct exchange *x, const struct answer *answer)
 {
     struct call *c = call_of(x);
     if (!c->stopped) {
         c->status = meaning(x, answer->status);
-        if (answer->text
-                .size) /* the broker tells what it is about: what exists with which other setting, say */
+        if (answer->text.size)
             snprintf(c->text, sizeof c->text, "%s: %.*s", mq_status_text(c->status), (int)answer->text.size,
                      (const char *)answer->text.data);
     }

@@ -45,7 +45,8 @@ void fake_end(struct fake *f)
     REQUIRE(pthread_join(f->thread, NULL) == 0);
     zmq_msg_close(&f->peer);
     zmq_msg_close(&f->message);
-    zmq_close(f->router);
+    if (f->router)
+        zmq_close(f->router);
     zmq_ctx_term(f->context);
     codec_free(f->in);
     codec_free(f->out);
@@ -124,6 +125,12 @@ void fake_refuse(struct fake *f, enum mq_status status, const char *text)
     struct bytes bytes;
     REQUIRE(codec_encode_refused(f->out, status, text, &bytes) == MQ_OK);
     fake_send(f, bytes);
+}
+
+void fake_vanish(struct fake *f)
+{
+    zmq_close(f->router);
+    f->router = NULL;
 }
 
 void fake_goodbye(struct fake *f)
