@@ -104,6 +104,14 @@ static void a_get_for_ever_gives_up_when_there_is_no_broker_for_the_connect_time
 
 /* ---- Interrupts ---------------------------------------------------------------------------------------- */
 
+/* Interrupts the calls of the thread that starts it, once the script is at stage 1. */
+static void *interrupt(void *context)
+{
+    fake_await(&fake, 1);
+    mqc_interrupt(context);
+    return NULL;
+}
+
 static void have_a_put_stored_after_all(struct fake *f)
 {
     static const struct range id = {9, 9};
@@ -130,7 +138,7 @@ static void have_a_put_half_stored(struct fake *f)
     static const struct range ids = {4, 5};
     fake_welcome(f);
     fake_take(f, MQ_VERB_PUT);
-    mqc_interrupt(mqc);
+    fake_tell(f, 1);
     fake_take(f, MQ_VERB_CANCEL);
     fake_answer(
         f, (struct answer){
@@ -143,8 +151,11 @@ static void an_interrupted_put_of_many_says_how_many_are_stored(void)
     struct mqc_put puts[3] = {{0}};
     uint64_t ids[3] = {0};
     size_t stored = 99;
+    pthread_t interrupter;
     begin(have_a_put_half_stored, LIMIT_MS);
+    CHECK(pthread_create(&interrupter, NULL, interrupt, mqc) == 0);
     CHECK_EQUAL(mqc_put_many_ids(queue, puts, 3, MQ_FOREVER, &stored, ids), MQ_INTERRUPTED);
+    CHECK_EQUAL(pthread_join(interrupter, NULL), 0);
     CHECK_EQUAL(stored, 2);
     CHECK(ids[0] == 4 && ids[1] == 5 && ids[2] == 0);
     end();
@@ -154,7 +165,7 @@ static void say_nothing_of_a_put(struct fake *f)
 {
     fake_welcome(f);
     fake_take(f, MQ_VERB_PUT);
-    mqc_interrupt(mqc);
+    fake_tell(f, 1);
     fake_take(f, MQ_VERB_CANCEL);
     fake_goodbye(f);
 }
@@ -162,7 +173,10 @@ static void say_nothing_of_a_put(struct fake *f)
 static void an_interrupted_put_waits_for_the_word_no_longer_than_the_connect_time_out(void)
 {
     begin(say_nothing_of_a_put, 200);
-    CHECK_EQUAL(mqc_put(queue, "x", 1, MQ_FOREVER), MQ_DISCONNECTED);
+    struct call *put = call_put(queue, "x", MQ_FOREVER);
+    fake_await(&fake, 1);
+    mqc_interrupt(mqc);
+    CHECK_EQUAL(call_end(put, NULL), MQ_DISCONNECTED);
     end();
 }
 
