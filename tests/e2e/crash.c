@@ -161,6 +161,27 @@ static void a_broker_without_data_that_starts_again_has_lost_the_session_and_say
     mqc_close(mqc);
 }
 
+static uint64_t put_for_id(struct mqc_queue *queue)
+{
+    uint64_t id = 0;
+    struct mqc_put put = {.body = "x", .size = 1};
+    OK(mqc_put_item(queue, &put, MQ_NOWAIT, &id));
+    return id;
+}
+
+static void ids_grow_and_are_not_given_twice_by_a_broker_that_starts_again(void)
+{
+    struct mqc *mqc = client_open(server.tcp);
+    struct mqc_queue *queue = queue_open(mqc, "ids");
+    uint64_t first = put_for_id(queue), second = put_for_id(queue);
+    CHECK(second > first);
+    server_kill(&server);
+    server_restart(&server);
+    CHECK(put_for_id(queue) > second);
+    mqc_queue_close(queue);
+    mqc_close(mqc);
+}
+
 static struct mqc *client_that_does_not_renew(void)
 {
     struct mqc_options options = {.given = MQC_OPTION_NO_RENEW, .no_renew = true};
@@ -252,6 +273,7 @@ int main(void)
         UNIT(an_extended_lease_lasts_longer),
         UNIT(a_lease_is_renewed_for_as_long_as_the_program_holds_the_item),
         UNIT(a_broker_without_data_that_starts_again_has_lost_the_session_and_says_so),
+        UNIT(ids_grow_and_are_not_given_twice_by_a_broker_that_starts_again),
     };
     server_start(&server, NULL);
     int status = unit_run("crash", tests, sizeof tests / sizeof *tests);

@@ -7,7 +7,7 @@
 
 #include "peer.h"
 #include "raw.h"
-#include "unit.h"
+#include "wait.h"
 
 static struct broker broker;
 static struct peer witness;

@@ -6,7 +6,7 @@
 
 #include "peer.h"
 #include "raw.h"
-#include "unit.h"
+#include "wait.h"
 
 static struct broker broker;
 static struct peer witness;
@@ -38,9 +38,9 @@ static void end(void)
 /* Sends what `next` makes until the broker has cut the line, or the peer's time is over. */
 static void flood_until_cut_off(struct peer *p, void (*next)(struct peer *p))
 {
-    uint64_t deadline = test_clock_ms() + DEADLINE_MS;
+    uint64_t deadline = clock_ms() + LIMIT_MS;
     while (!broker_said(&broker, "event=cut_off")) {
-        CHECK(test_clock_ms() < deadline);
+        CHECK(clock_ms() < deadline);
         for (int i = 0; i < 1000; i++)
             next(p);
         peer_works(&witness, "witness");
@@ -121,9 +121,9 @@ static void who_asks_for_large_answers_and_reads_none_is_cut_off(void)
     begin();
     put_large_item(SIZE);
     join_deaf(&deaf);
-    uint64_t deadline = test_clock_ms() + DEADLINE_MS;
+    uint64_t deadline = clock_ms() + LIMIT_MS;
     while (!broker_said(&broker, "event=cut_off")) {
-        CHECK(test_clock_ms() < deadline);
+        CHECK(clock_ms() < deadline);
         ask_for_it_again(&deaf, 5);
     }
     struct request get = {.verb = MQ_VERB_GET, .queue = mq_bytes("witness"), .max = 1, .timeout_ms = 10000};
@@ -196,10 +196,10 @@ static void who_answers_no_heartbeat_is_closed(void)
     raw_send(fd, frame.data, frame.size);
     raw_wait_closed(fd);
     close(fd);
-    uint64_t deadline = test_clock_ms() + DEADLINE_MS;
+    uint64_t deadline = clock_ms() + LIMIT_MS;
     struct request stat = {.verb = MQ_VERB_STAT};
     while (peer_ask(&witness, stat).broker->connected > 1)
-        CHECK(test_clock_ms() < deadline);
+        CHECK(clock_ms() < deadline);
     peer_close(&words);
     end();
 }
@@ -222,10 +222,10 @@ static void sessions_that_come_and_vanish_leave_nothing(void)
     size_t before = broker_memory_kb(&broker);
     come_and_go(300);
     CHECK(broker_memory_kb(&broker) < before + GROWTH_KB);
-    uint64_t deadline = test_clock_ms() + DEADLINE_MS;
+    uint64_t deadline = clock_ms() + LIMIT_MS;
     struct request stat = {.verb = MQ_VERB_STAT};
     while (peer_ask(&witness, stat).broker->sessions > 1)
-        CHECK(test_clock_ms() < deadline);
+        CHECK(clock_ms() < deadline);
     end();
 }
 

@@ -6,7 +6,7 @@
 #include <sys/random.h>
 #include <zmq.h>
 
-#include "unit.h"
+#include "wait.h"
 
 void random_bytes(void *bytes, size_t size)
 {
@@ -112,7 +112,7 @@ bool peer_receive_within(struct peer *p, int timeout_ms, struct broker_frame *re
 struct broker_frame peer_receive(struct peer *p)
 {
     struct broker_frame frame;
-    CHECK(peer_receive_within(p, DEADLINE_MS, &frame));
+    CHECK(peer_receive_within(p, LIMIT_MS, &frame));
     return frame;
 }
 

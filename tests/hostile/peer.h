@@ -1,6 +1,6 @@
 /* peer.h - a client of the broker that is nothing but a DEALER and the codec: it can say anything.
  *
- * It never reconnects. Waits end the test program after DEADLINE_MS. */
+ * It never reconnects. Waits end the test program after LIMIT_MS. */
 #ifndef HOSTILE_PEER_H
 #define HOSTILE_PEER_H
 

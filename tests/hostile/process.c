@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "peer.h"
-#include "unit.h"
+#include "wait.h"
 
 static void help_and_version_are_printed(void)
 {
@@ -250,7 +250,7 @@ static void expect_note(int fd, const char *expected)
 {
     char note[256] = "";
     struct pollfd item = {.fd = fd, .events = POLLIN};
-    CHECK(poll(&item, 1, DEADLINE_MS) == 1);
+    CHECK(poll(&item, 1, LIMIT_MS) == 1);
     CHECK(recv(fd, note, sizeof note - 1, 0) > 0);
     CHECK(strcmp(note, expected) == 0);
 }
@@ -296,9 +296,9 @@ static uint64_t switches_in_two_seconds(const struct broker *b)
 /* It may take a moment to go to bed. */
 static void check_it_sleeps(const struct broker *b)
 {
-    uint64_t deadline = test_clock_ms() + DEADLINE_MS;
+    uint64_t deadline = clock_ms() + LIMIT_MS;
     while (switches_in_two_seconds(b) > 0)
-        CHECK(test_clock_ms() < deadline);
+        CHECK(clock_ms() < deadline);
 }
 
 static void an_idle_broker_sleeps(void)

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "unit.h"
+#include "wait.h"
 
 int raw_connect(const struct broker *b)
 {
@@ -35,7 +35,7 @@ void raw_send(int fd, const void *bytes, size_t size)
 
 static void receive_exactly(int fd, void *bytes, size_t size)
 {
-    struct timeval limit = {.tv_sec = DEADLINE_MS / 1000};
+    struct timeval limit = {.tv_sec = LIMIT_MS / 1000};
     CHECK(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
     CHECK_EQUAL(recv(fd, bytes, size, MSG_WAITALL), size);
 }
@@ -70,7 +70,7 @@ void raw_wait_closed(int fd)
     char bytes[4096];
     for (;;) {
         struct pollfd item = {.fd = fd, .events = POLLIN};
-        CHECK(poll(&item, 1, DEADLINE_MS) == 1);
+        CHECK(poll(&item, 1, LIMIT_MS) == 1);
         ssize_t n = recv(fd, bytes, sizeof bytes, 0);
         if (n <= 0) {
             CHECK(n == 0 || errno == ECONNRESET);

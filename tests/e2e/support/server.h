@@ -1,17 +1,12 @@
-/* server.h - a real mq-broker in a process of its own, with a temporary directory, on loopback and ipc only.
- *
- * It dies with the thread of the test program that started it. Its log is shown when it did not stop as it
- * should. */
+/* server.h - a broker that listens at tcp and ipc, for clients that expect no evil. */
 #ifndef E2E_SERVER_H
 #define E2E_SERVER_H
 
-#include <stdint.h>
-#include <sys/types.h>
+#include "broker.h"
 
 struct server {
-    pid_t pid; /* 0: not running */
-    char directory[64];
-    char tcp[64], ipc[108];       /* the real endpoints, once it is ready */
+    struct broker broker;
+    char tcp[64], ipc[108];       /* the real endpoints */
     const char *const *arguments; /* more options, ended by NULL; borrowed; may be NULL */
 };
 
@@ -28,12 +23,5 @@ void server_thaw(struct server *s);
 
 /* Stops it, if it runs, and removes its directory. */
 void server_end(struct server *s);
-
-struct server_cost {
-    uint64_t voluntary_switches; /* of all its threads */
-    uint64_t cpu_ms;
-    uint64_t memory_kib; /* resident */
-};
-struct server_cost server_cost(const struct server *s);
 
 #endif

@@ -25,6 +25,14 @@ bool wait_again(struct wait *w)
     return clock_ms() < w->until_ms;
 }
 
+void wait_until(bool (*holds)(void *context), void *context, const char *what)
+{
+    struct wait w = wait_begin(LIMIT_MS);
+    while (!holds(context))
+        if (!wait_again(&w))
+            require_failed(__FILE__, __LINE__, what);
+}
+
 void let_pass(int ms)
 {
     struct wait span = wait_begin(ms);

@@ -34,6 +34,9 @@ bool wait_again(struct wait *w);
             require_failed(__FILE__, __LINE__, "in time: " #condition);                                      \
     } while (0)
 
+/* The same with a function, for conditions that are no expression. `what` is told if the limit is reached. */
+void wait_until(bool (*holds)(void *context), void *context, const char *what);
+
 /* For the few tests that are about what happens, or does not, in a span of time. */
 void let_pass(int ms);
 

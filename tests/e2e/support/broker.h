@@ -1,16 +1,16 @@
 /* broker.h - a real mq-broker in a process of its own, for a test to ill-treat.
  *
  * It listens in a directory made for it, or on a port that it picks; what it writes to stderr goes to a file
- * there. Every wait has a deadline, after which the test program aborts with what it waited for. */
-#ifndef HOSTILE_BROKER_H
-#define HOSTILE_BROKER_H
+ * there. It dies with the thread of the test program that started it. */
+#ifndef E2E_BROKER_H
+#define E2E_BROKER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { DEADLINE_MS = 20000, BROKER_ARGUMENTS_MAX = 24 };
+enum { BROKER_ARGUMENTS_MAX = 24 };
 
 struct broker {
     pid_t pid;
@@ -20,6 +20,9 @@ struct broker {
     char endpoint[256]; /* the first */
     uint16_t port;      /* of the first, if it is tcp */
 };
+
+/* Otherwise broker_start() does. */
+void broker_make_directory(struct broker *b);
 
 /* Starts it with these arguments (NULL at the end) and the environment `more`, "A=b" each, before the usual
  * one; either may be NULL. Returns when it is ready, or has ended. */
@@ -32,6 +35,9 @@ void broker_start_tcp(struct broker *b);
 int broker_wait(struct broker *b);
 
 /* SIGTERM, broker_wait(). Checks that the exit code is 0 and that it had nothing to say about errors. */
+void broker_end(struct broker *b);
+
+/* broker_end(), broker_remove(). */
 void broker_stop(struct broker *b);
 
 /* Removes the directory, after broker_wait(). */
@@ -43,12 +49,7 @@ void broker_wait_said(const struct broker *b, const char *text);
 
 size_t broker_memory_kb(const struct broker *b);   /* VmRSS */
 size_t broker_descriptors(const struct broker *b); /* open ones */
+uint64_t broker_cpu_ms(const struct broker *b);    /* user and kernel */
 uint64_t broker_switches(const struct broker *b);  /* voluntary context switches of all its threads */
-
-/* Milliseconds that have passed, for deadlines. */
-uint64_t test_clock_ms(void);
-
-/* Polls until the condition holds; aborts after DEADLINE_MS. */
-void wait_until(bool (*holds)(void *context), void *context, const char *what);
 
 #endif
