@@ -3,8 +3,19 @@ mq_library(mqc_fake tests/mqc/fake.c)
 target_include_directories(mqc_fake PUBLIC tests/mqc)
 target_link_libraries(mqc_fake PUBLIC e2e_support codec PkgConfig::ZMQ)
 
-foreach(part line calls put)
+foreach(part arguments line calls put threads)
   add_executable(mqc_${part} tests/mqc/${part}.c)
+  target_include_directories(mqc_${part} PRIVATE broker)
   target_link_libraries(mqc_${part} PRIVATE mqc_fake)
   threads_test(mqc_${part} mqc_${part})
 endforeach()
+
+# With the library's objects themselves, so that their allocations can be made to fail.
+add_executable(mqc_memory tests/mqc/memory.c tests/e2e/support/broker.c
+               tests/e2e/support/server.c tests/e2e/support/wait.c)
+target_include_directories(mqc_memory PRIVATE tests tests/e2e/support client)
+target_compile_definitions(mqc_memory PRIVATE MQ_BROKER_PATH="$<TARGET_FILE:mq-broker>")
+target_link_libraries(mqc_memory PRIVATE mqc_objects PkgConfig::CUNIT Threads::Threads)
+target_link_options(mqc_memory PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
+add_dependencies(mqc_memory mq-broker)
+e2e_test(mqc_memory e2e mqc_memory)
