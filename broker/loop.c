@@ -45,10 +45,11 @@ struct unsent {
     atomic_size_t frames, bytes;
 };
 
-/* One frame on its way out. */
+/* One frame on its way out. Its size is stored last and read first, so that whichever thread frees it sees
+ * all of it. */
 struct parcel {
     struct unsent *unsent, *all;
-    size_t size;
+    atomic_size_t size;
     char bytes[];
 };
 
@@ -86,8 +87,9 @@ static void parcel_free(void *bytes, void *hint)
 {
     (void)bytes;
     struct parcel *parcel = hint;
-    count_sent(parcel->unsent, parcel->size);
-    count_sent(parcel->all, parcel->size);
+    size_t size = atomic_load_explicit(&parcel->size, memory_order_acquire);
+    count_sent(parcel->unsent, size);
+    count_sent(parcel->all, size);
     free(parcel);
 }
 
@@ -96,8 +98,11 @@ static bool parcel_wrap(struct loop *l, struct unsent *unsent, struct bytes fram
     struct parcel *parcel = malloc(sizeof *parcel + frame.size);
     if (!parcel)
         return false;
-    *parcel = (struct parcel){.unsent = unsent, .all = &l->all, .size = frame.size};
+    parcel->unsent = unsent;
+    parcel->all = &l->all;
     memcpy(parcel->bytes, frame.data, frame.size);
+    atomic_init(&parcel->size, 0);
+    atomic_store_explicit(&parcel->size, frame.size, memory_order_release);
     if (zmq_msg_init_data(ret_message, parcel->bytes, frame.size, parcel_free, parcel) != 0) {
         free(parcel);
         return false;
