@@ -33,7 +33,6 @@ enum mq_status wire_init(struct mqc *m)
 {
     struct wire *w = &m->wire;
     w->hello_due_ms = NEVER;
-    w->backoff_ms = BACKOFF_MIN_MS;
     w->lost_since_ms = monotonic_ms();
     w->heartbeat_ms = HEARTBEAT_MS;
     w->refusal = MQ_DISCONNECTED;
@@ -99,12 +98,20 @@ size_t wire_pollfds(const struct mqc *m, struct pollfd *fds, bool with_line)
     return count;
 }
 
-static void plan_retry(struct wire *w, uint64_t now_ms, bool at_once)
+/* A connection that was good is made again soon, at once if it was good for long; other failures back off. */
+static void plan_retry(struct wire *w, uint64_t now_ms, bool was_ready)
 {
-    w->retry_at_ms = at_once ? now_ms : now_ms + w->backoff_ms;
-    w->backoff_ms = at_once ? BACKOFF_MIN_MS : w->backoff_ms * 2;
+    if (was_ready && now_ms - w->ready_since_ms >= STEADY_MS) {
+        w->backoff_ms = BACKOFF_MIN_MS;
+        w->retry_at_ms = now_ms;
+        return;
+    }
+    w->backoff_ms = was_ready && w->refusal == MQ_DISCONNECTED ? w->backoff_ms / 2 : w->backoff_ms * 2;
     if (w->backoff_ms > BACKOFF_MAX_MS)
         w->backoff_ms = BACKOFF_MAX_MS;
+    if (w->backoff_ms < BACKOFF_MIN_MS)
+        w->backoff_ms = BACKOFF_MIN_MS;
+    w->retry_at_ms = now_ms + w->backoff_ms;
 }
 
 /* This connection is of no use; the next one may be tried after a short while. */
@@ -121,7 +128,7 @@ __attribute__((format(printf, 3, 4))) static void lose(struct mqc *m, enum mq_st
     bool was_ready = wire_is_ready(m);
     if (was_ready)
         w->lost_since_ms = now_ms;
-    plan_retry(w, now_ms, was_ready && now_ms - w->ready_since_ms >= STEADY_MS);
+    plan_retry(w, now_ms, was_ready);
     w->hello_due_ms = NEVER;
     close_sockets(w);
     conversation_line_down(&m->conversation);

@@ -1,11 +1,10 @@
 # The client library alone, against a broker that follows a script; and its threads and memory, against a real one.
 mq_library(mqc_fake tests/mqc/fake.c)
-target_include_directories(mqc_fake PUBLIC tests/mqc)
+target_include_directories(mqc_fake PUBLIC tests/mqc broker)
 target_link_libraries(mqc_fake PUBLIC e2e_support codec PkgConfig::ZMQ)
 
 foreach(part arguments line calls put threads)
   add_executable(mqc_${part} tests/mqc/${part}.c)
-  target_include_directories(mqc_${part} PRIVATE broker)
   target_link_libraries(mqc_${part} PRIVATE mqc_fake)
   threads_test(mqc_${part} mqc_${part})
 endforeach()
