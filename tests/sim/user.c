@@ -146,9 +146,18 @@ static void left(struct user *u)
     u->retry_ms = NEVER;
 }
 
+/* Has the broker any reason to have forgotten a session? */
+static bool may_be_forgotten(void)
+{
+    const struct engine_options *o = &sim.climate.engine;
+    return sim.climate.crash_permille || o->remember_ms < 600000 || o->remembered_max < 100 ||
+           o->sessions_max < 200;
+}
+
 static void start_anew(struct user *u)
 {
     uint8_t id[MQ_SESSION_ID_SIZE];
+    SIM_REQUIRE(may_be_forgotten(), "user %zu has lost its session for no reason", user_number(u));
     sim_say("user %zu has lost its session", user_number(u));
     fresh_id(id);
     conversation_restart(&u->c, id);

@@ -59,6 +59,7 @@ void user_collect_lost(struct user *u);
 /* user_ask.c */
 void ask_something(struct user *u);
 void ask_reopen(struct user *u);
+void ask_repair(struct user *u, size_t queue, enum mq_status status);
 void ask_give_back(struct user *u, const struct held *held, size_t count);
 void ask_finish_held(struct user *u);
 void ask_get_all(struct user *u, size_t queue);

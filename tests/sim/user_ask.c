@@ -266,6 +266,17 @@ void ask_something(struct user *u)
     }
 }
 
+/* A queue that is missing is opened, one that is shut down is removed, soon: else nothing would happen any
+ * more. */
+void ask_repair(struct user *u, size_t queue, enum mq_status status)
+{
+    bool is_missing = status == MQ_NO_QUEUE, is_shut_down = status == MQ_SHUT_DOWN;
+    if (sim.quiet || u->leaves || u->op_count >= sim.climate.ops_max || !chance_percent(20))
+        return;
+    if (is_missing || is_shut_down)
+        ask_manage(u, is_missing ? MQ_VERB_OPEN : MQ_VERB_REMOVE, queue);
+}
+
 /* In a new session: the queues that it had opened, as it had opened them. */
 void ask_reopen(struct user *u)
 {

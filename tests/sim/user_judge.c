@@ -107,7 +107,9 @@ void judge_answer(struct user *u, struct op *op, const struct answer *answer)
         u->handles[op->queue] = (struct handle){true, req->settings};
     if (answer->status == MQ_INTERRUPTED || answer->status == MQ_INVALID)
         keep_holding(u, op);
+    size_t queue = op->queue;
     op_free(u, op);
+    ask_repair(u, queue, answer->status);
 }
 
 /* Nothing of it happened, and nothing ever will. */
