@@ -6,7 +6,7 @@
 #include "conversation.h"
 #include "sim.h"
 
-enum { HELD_MAX = 512, OPS_MAX = 256 };
+enum { HELD_MAX = 8192, OPS_MAX = 256 };
 
 /* An item that the user holds, as far as it knows. */
 struct held {
