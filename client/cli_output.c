@@ -2,6 +2,7 @@
 #include "cli_output.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -112,4 +113,16 @@ void cli_output_done(struct cli_output *out)
 {
     free(out->data);
     *out = (struct cli_output){0};
+}
+
+int cli_tell_discarded(const struct cli *cli, uint64_t discarded)
+{
+    if (!cli->json) {
+        cli_notice(cli, "%" PRIu64 " discarded", discarded);
+        return CLI_OK;
+    }
+    struct cli_output out = {0};
+    cli_output_json(&out,
+                    json_pack("{s:s, s:I}", "queue", cli->operands[0], "discarded", (json_int_t)discarded));
+    return cli_output_finish(&out, cli);
 }

@@ -28,6 +28,9 @@ bool cli_output_flush(struct cli_output *out);
 int cli_output_finish(struct cli_output *out, const struct cli *cli);
 void cli_output_done(struct cli_output *out);
 
+/* What is left to say of items that were discarded: a notice, or the object {"queue","discarded"}. */
+int cli_tell_discarded(const struct cli *cli, uint64_t discarded);
+
 /* Writes all of it, also to a descriptor that is in non-blocking mode. False: errno says why. */
 bool cli_write_all(int fd, const void *data, size_t size);
 

@@ -1,6 +1,8 @@
 /* cli_table.c - see cli_table.h. */
 #include "cli_table.h"
 
+#include "proto.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -105,4 +107,19 @@ void cli_table_done(struct cli_table *table)
         free(table->cells[i]);
     free(table->cells);
     *table = (struct cli_table){0};
+}
+
+int cli_list(struct cli *cli, size_t row_size, cli_list_function *list)
+{
+    int code = cli_connect(cli);
+    if (code != CLI_OK)
+        return code;
+    void *rows = calloc(MQ_ROWS_MAX, row_size);
+    struct cli_output out = {0};
+    enum mq_status status = rows ? list(cli, rows, &out) : MQ_NO_MEMORY;
+    free(rows);
+    if (status != MQ_OK)
+        code = cli_fail(cli, status);
+    int written = cli_output_finish(&out, cli);
+    return code != CLI_OK ? code : written;
 }

@@ -23,4 +23,9 @@ void cli_table_show(struct cli_table *table, struct cli_output *out);
 
 void cli_table_done(struct cli_table *table);
 
+/* Connects and runs a command that lists: `list` asks for rows page by page, into room for MQ_ROWS_MAX of
+ * row_size bytes, and adds them to `out`. Returns the exit code. */
+typedef enum mq_status cli_list_function(struct cli *cli, void *rows, struct cli_output *out);
+int cli_list(struct cli *cli, size_t row_size, cli_list_function *list);
+
 #endif

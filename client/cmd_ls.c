@@ -53,8 +53,9 @@ static void show_page(const struct cli *cli, const struct mqc_queue_stat *rows, 
         cli_table_show(table, out);
 }
 
-static enum mq_status list(struct cli *cli, struct mqc_queue_stat *rows, struct cli_output *out)
+static enum mq_status list(struct cli *cli, void *room, struct cli_output *out)
 {
+    struct mqc_queue_stat *rows = room;
     struct cli_table table = {.columns = sizeof heads / sizeof *heads, .heads = heads};
     char after[sizeof rows->name] = "";
     size_t count;
@@ -74,17 +75,7 @@ static enum mq_status list(struct cli *cli, struct mqc_queue_stat *rows, struct 
 
 static int run(struct cli *cli)
 {
-    int code = cli_connect(cli);
-    if (code != CLI_OK)
-        return code;
-    struct mqc_queue_stat *rows = calloc(MQ_ROWS_MAX, sizeof *rows);
-    struct cli_output out = {0};
-    enum mq_status status = rows ? list(cli, rows, &out) : MQ_NO_MEMORY;
-    free(rows);
-    if (status != MQ_OK)
-        code = cli_fail(cli, status);
-    int written = cli_output_finish(&out, cli);
-    return code != CLI_OK ? code : written;
+    return cli_list(cli, sizeof(struct mqc_queue_stat), list);
 }
 
 const struct cli_command cmd_ls = {

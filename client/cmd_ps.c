@@ -73,8 +73,9 @@ static void add_row(struct cli_table *table, const struct mqc_session *row)
     add_doing(table, row);
 }
 
-static enum mq_status list(struct cli *cli, struct mqc_session *rows, struct cli_output *out)
+static enum mq_status list(struct cli *cli, void *room, struct cli_output *out)
 {
+    struct mqc_session *rows = room;
     struct cli_table table = {.columns = sizeof heads / sizeof *heads, .heads = heads};
     uint64_t after = 0;
     size_t count;
@@ -100,17 +101,7 @@ static enum mq_status list(struct cli *cli, struct mqc_session *rows, struct cli
 
 static int run(struct cli *cli)
 {
-    int code = cli_connect(cli);
-    if (code != CLI_OK)
-        return code;
-    struct mqc_session *rows = calloc(MQ_ROWS_MAX, sizeof *rows);
-    struct cli_output out = {0};
-    enum mq_status status = rows ? list(cli, rows, &out) : MQ_NO_MEMORY;
-    free(rows);
-    if (status != MQ_OK)
-        code = cli_fail(cli, status);
-    int written = cli_output_finish(&out, cli);
-    return code != CLI_OK ? code : written;
+    return cli_list(cli, sizeof(struct mqc_session), list);
 }
 
 const struct cli_command cmd_ps = {

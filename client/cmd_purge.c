@@ -1,8 +1,6 @@
 /* cmd_purge.c - mq purge. */
 #include "cli_output.h"
 
-#include <inttypes.h>
-
 static int run(struct cli *cli)
 {
     int code = cli_connect_queue(cli, MQC_OPEN_NAME);
@@ -12,14 +10,7 @@ static int run(struct cli *cli)
     enum mq_status status = mqc_purge(cli->queue, &discarded);
     if (status != MQ_OK)
         return cli_fail(cli, status);
-    if (!cli->json) {
-        cli_notice(cli, "%" PRIu64 " discarded", discarded);
-        return CLI_OK;
-    }
-    struct cli_output out = {0};
-    cli_output_json(&out,
-                    json_pack("{s:s, s:I}", "queue", cli->operands[0], "discarded", (json_int_t)discarded));
-    return cli_output_finish(&out, cli);
+    return cli_tell_discarded(cli, discarded);
 }
 
 const struct cli_command cmd_purge = {

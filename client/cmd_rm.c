@@ -1,8 +1,6 @@
 /* cmd_rm.c - mq rm. */
 #include "cli_output.h"
 
-#include <inttypes.h>
-
 static const struct cli_option options[] = {
     {CLI_LONG_FORCE, "force", NULL, "even if it has unfinished items; they are discarded"},
     {0, NULL, NULL, NULL},
@@ -26,15 +24,7 @@ static int run(struct cli *cli)
         code = remove_queue(cli, &discarded);
     if (code != CLI_OK)
         return code;
-    if (!cli->json) {
-        if (discarded)
-            cli_notice(cli, "%" PRIu64 " discarded", discarded);
-        return CLI_OK;
-    }
-    struct cli_output out = {0};
-    cli_output_json(&out,
-                    json_pack("{s:s, s:I}", "queue", cli->operands[0], "discarded", (json_int_t)discarded));
-    return cli_output_finish(&out, cli);
+    return discarded || cli->json ? cli_tell_discarded(cli, discarded) : CLI_OK;
 }
 
 const struct cli_command cmd_rm = {
