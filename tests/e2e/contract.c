@@ -1,9 +1,7 @@
 /* contract.c - see contract.h. */
 #include "contract.h"
 
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "server.h"
@@ -73,45 +71,6 @@ void for_each_kind(void (*rule)(enum mq_kind kind))
     rule(MQ_KIND_FIFO);
     rule(MQ_KIND_LIFO);
     rule(MQ_KIND_PRIORITY);
-}
-
-struct team_place {
-    struct team *team;
-    int index;
-    pthread_t thread;
-};
-
-struct team {
-    team_member *member;
-    void *context;
-    int count;
-    struct team_place places[128];
-};
-
-static void *play(void *context)
-{
-    struct team_place *place = context;
-    place->team->member(place->team->context, place->index);
-    return NULL;
-}
-
-struct team *team_start(int count, team_member *member, void *context)
-{
-    struct team *team = calloc(1, sizeof *team);
-    REQUIRE(team != NULL && count <= 128);
-    *team = (struct team){.member = member, .context = context, .count = count};
-    for (int i = 0; i < count; i++) {
-        team->places[i] = (struct team_place){.team = team, .index = i};
-        REQUIRE(pthread_create(&team->places[i].thread, NULL, play, &team->places[i]) == 0);
-    }
-    return team;
-}
-
-void team_end(struct team *team)
-{
-    for (int i = 0; i < team->count; i++)
-        REQUIRE(pthread_join(team->places[i].thread, NULL) == 0);
-    free(team);
 }
 
 int contract_run(int argc, char **argv, const struct unit_test *tests, size_t count)

@@ -24,6 +24,7 @@
 
 #include "call.h"
 #include "client.h"
+#include "team.h"
 
 enum { CAPACITY = 5 };
 
@@ -45,12 +46,6 @@ void drain(struct ends q); /* takes what fill() put, in the right order */
 
 /* Runs a rule for FIFO, LIFO and priority queues. */
 void for_each_kind(void (*rule)(enum mq_kind kind));
-
-/* A number of threads that run the same function; `context` is passed to each with its index. */
-struct team;
-typedef void team_member(void *context, int index);
-struct team *team_start(int count, team_member *member, void *context);
-void team_end(struct team *team); /* waits for all; ctest limits how long */
 
 struct mqc *contract_client(int index); /* 0: the one of `mine`, 1: of `theirs` */
 

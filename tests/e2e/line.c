@@ -9,8 +9,7 @@
 #include "client.h"
 #include "proxy.h"
 #include "server.h"
-
-#include <pthread.h>
+#include "team.h"
 
 enum { ITEMS = 10000, THREADS = 4, BODY_MAX = 16 << 20 };
 
@@ -24,18 +23,15 @@ struct trip {
     atomic_int ended[ITEMS];      /* task_dones that were OK, of each */
 };
 
-static void *produce(void *context)
+static void produce(struct trip *trip)
 {
-    struct trip *trip = context;
     int number;
     while ((number = atomic_fetch_add(&trip->next, 1)) < ITEMS)
         OK(mqc_put(trip->puts, &number, sizeof number, MQ_FOREVER));
-    return NULL;
 }
 
-static void *consume(void *context)
+static void consume(struct trip *trip)
 {
-    struct trip *trip = context;
     struct mqc_item *item;
     int number;
     enum mq_status status;
@@ -50,14 +46,20 @@ static void *consume(void *context)
         atomic_fetch_add(status == MQ_OK ? &trip->done : &trip->lost, 1);
     }
     REQUIRE(status == MQ_SHUT_DOWN);
-    return NULL;
+}
+
+static void travel(void *context, int index)
+{
+    if (index % 2)
+        consume(context);
+    else
+        produce(context);
 }
 
 static void whatever_happens_to_the_line_each_put_is_stored_once_and_each_item_done_once(void)
 {
     static struct trip trip;
     enum { LONGER_THAN_THE_GRACE_MS = 8000, CUT_EVERY = 25000 };
-    pthread_t threads[2 * THREADS];
     struct proxy *proxy = proxy_start(server.tcp, 1);
     struct mqc *observer = client_open(server.ipc), *producer = client_with_patience(proxy_endpoint(proxy)),
                *consumer = client_with_patience(proxy_endpoint(proxy));
@@ -65,8 +67,7 @@ static void whatever_happens_to_the_line_each_put_is_stored_once_and_each_item_d
     trip.puts = queue_open(producer, "trip");
     trip.gets = queue_open(consumer, "trip");
     proxy_cut_every(proxy, CUT_EVERY);
-    for (int i = 0; i < 2 * THREADS; i++)
-        CHECK(pthread_create(&threads[i], NULL, i % 2 ? consume : produce, &trip) == 0);
+    struct team *team = team_start(2 * THREADS, travel, &trip);
     WAIT_UNTIL(atomic_load(&trip.done) > ITEMS / 3, 6 * LIMIT_MS);
     struct mqc_item *held = get_item(trip.gets);
     proxy_set_down(proxy, true);
@@ -75,8 +76,7 @@ static void whatever_happens_to_the_line_each_put_is_stored_once_and_each_item_d
     CHECK_EQUAL(mqc_task_done(held), MQ_LEASE_LOST);
     WAIT_UNTIL(stat_of(queue).puts == ITEMS && stat_of(queue).unfinished == 0, 6 * LIMIT_MS);
     CHECK_EQUAL(mqc_shutdown(queue, false), MQ_OK);
-    for (int i = 0; i < 2 * THREADS; i++)
-        CHECK_EQUAL(pthread_join(threads[i], NULL), 0);
+    team_end(team);
     struct mqc_queue_stat stat = stat_of(queue);
     printf("\n    cut %u times, %d leases lost, %llu repeats answered ", proxy_cuts(proxy),
            atomic_load(&trip.lost), (unsigned long long)broker_stat_of(observer).repeats);

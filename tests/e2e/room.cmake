@@ -1,6 +1,7 @@
 # End to end: real brokers, and clients in threads and processes, over the shared library as users have it.
 add_library(e2e_support STATIC tests/e2e/support/wait.c tests/e2e/support/broker.c tests/e2e/support/server.c
-            tests/e2e/support/child.c tests/e2e/support/call.c tests/e2e/support/client.c tests/e2e/support/proxy.c)
+            tests/e2e/support/child.c tests/e2e/support/call.c tests/e2e/support/client.c tests/e2e/support/proxy.c
+            tests/e2e/support/team.c)
 target_include_directories(e2e_support PUBLIC tests tests/e2e/support client proto)
 target_compile_definitions(e2e_support PRIVATE MQ_BROKER_PATH="$<TARGET_FILE:mq-broker>")
 target_link_libraries(e2e_support PUBLIC mqc_shared PkgConfig::CUNIT Threads::Threads)
