@@ -329,6 +329,19 @@ static void a_freeze_counts_once_however_many_requests_have_waited(void)
     rig_free(&r);
 }
 
+static void sessions_that_end_at_the_same_moment_end_in_the_order_of_their_numbers(void)
+{
+    struct rig r = rig_new((struct rig_options){.remembered_max = 1});
+    rig_ping(&r, SESSION(2), OK);
+    rig_ping(&r, SESSION(3), OK);
+    rig_drop(&r, AT(100), SESSION(3));
+    rig_drop(&r, AT(100), SESSION(2));
+    rig_run_to(&r, 5000);
+    rig_hello(&r, SESSION(2), RESUME, SAYS(MQ_SESSION_LOST));
+    rig_hello(&r, SESSION(3), RESUME, SAYS(MQ_OK));
+    rig_free(&r);
+}
+
 static void an_engine_without_deadlines_asks_for_no_tick(void)
 {
     struct rig r = rig_new((struct rig_options){0});
@@ -363,6 +376,7 @@ static const struct unit_test tests[] = {
     UNIT(a_delay_of_up_to_a_second_is_no_freeze),
     UNIT(a_freeze_that_a_request_ends_counts_too),
     UNIT(a_freeze_counts_once_however_many_requests_have_waited),
+    UNIT(sessions_that_end_at_the_same_moment_end_in_the_order_of_their_numbers),
     UNIT(an_engine_without_deadlines_asks_for_no_tick),
 };
 
