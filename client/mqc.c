@@ -143,6 +143,8 @@ static void client_set_options(struct mqc *m, const struct mqc_options *o)
 {
     m->connect_timeout_ms = m->close_timeout_ms = CLIENT_TIMEOUT_MS;
     snprintf(m->name, sizeof m->name, "%.200s[%ld]", program_invocation_short_name, (long)m->pid);
+    if (!mq_utf8_is_valid(mq_bytes(m->name)))
+        snprintf(m->name, sizeof m->name, "[%ld]", (long)m->pid);
     if (o->given & MQC_OPTION_CLIENT_NAME)
         snprintf(m->name, sizeof m->name, "%s", o->client_name);
     if (o->given & MQC_OPTION_CONNECT_TIMEOUT)

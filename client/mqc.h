@@ -64,7 +64,7 @@
  *   MQ_TEMPORARY     the broker refuses it for now, e.g. for memory; mqc_error() says why
  *   MQ_DENIED        not allowed to this client
  *   MQ_UNSUPPORTED   this broker does not know the request
- *   MQ_NO_MEMORY     out of memory, or of threads; nothing has happened unless the call says so
+ *   MQ_NO_MEMORY     out of memory, threads or file descriptors; nothing has happened unless the call says so
  * and calls about a queue also
  *   MQ_NO_QUEUE      there is no such queue, or it was removed meanwhile
  *   MQ_EXISTS        a later session could not open the handle again with its settings */
@@ -228,8 +228,8 @@ const char *mqc_version(void);
 enum mq_status mqc_open(const char *endpoint, const struct mqc_options *options, struct mqc **ret_mqc);
 
 /* Ends the session: blocked calls return MQ_CLOSED, and when all have returned the broker is told, for at
- * most close_timeout_ms. All that the session held goes back to its queues at once. To be called once, and
- * not from a signal handler. NULL is fine. */
+ * most close_timeout_ms. All that the session held goes back to its queues at once; without a connection,
+ * when the broker's grace is over. To be called once, and not from a signal handler. NULL is fine. */
 void mqc_close(struct mqc *mqc);
 
 /* Makes blocked calls return MQ_INTERRUPTED; async-signal-safe. It works once: on every put, get and join

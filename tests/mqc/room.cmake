@@ -18,3 +18,8 @@ target_link_libraries(mqc_memory PRIVATE mqc_objects PkgConfig::CUNIT Threads::T
 target_link_options(mqc_memory PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 add_dependencies(mqc_memory mq-broker)
 e2e_test(mqc_memory e2e mqc_memory)
+
+# Both libraries define what the header declares, and nothing else.
+add_test(NAME mqc_exports COMMAND ${CMAKE_CURRENT_LIST_DIR}/exports.sh $<TARGET_FILE:mqc_shared> ${MQC_STATIC}
+                                  ${CMAKE_SOURCE_DIR}/client/mqc.h)
+set_tests_properties(mqc_exports PROPERTIES LABELS unit)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# mqc_exports.sh LIBMQC.SO LIBMQC.A MQC.H - both libraries define the names of the public header, and no others.
+# exports.sh LIBMQC.SO LIBMQC.A MQC.H - both libraries define the names of the public header, and no others.
 set -eu
 shared=$1 static=$2 header=$3
 scratch=$(mktemp -d)
