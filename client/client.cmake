@@ -18,6 +18,8 @@ add_custom_command(
   COMMENT "Linking static library libmqc.a")
 add_custom_target(mqc_static ALL DEPENDS ${MQC_STATIC})
 
+# It finds the rest by its own place, so that `cmake --install --prefix` may put it anywhere.
+file(RELATIVE_PATH MQC_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(client/libmqc.pc.in libmqc.pc @ONLY)
 install(TARGETS mqc_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES ${MQC_STATIC} DESTINATION ${CMAKE_INSTALL_LIBDIR})
