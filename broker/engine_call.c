@@ -67,13 +67,11 @@ struct list *call_line(const struct call *call, uint64_t **ret_count)
     }
 }
 
-/* Puts the call into its line, with its deadline if it has one. The caller has validated the time-out and
- * serves the queue next. MQ_OK; MQ_NO_MEMORY; MQ_LIMIT: the session has too many waiting already. */
+/* Puts the call into its line, with its deadline if it has one. The caller has validated the time-out, serves
+ * the queue next, and lets the call stay if it must. MQ_OK; MQ_NO_MEMORY. */
 enum mq_status call_enter(struct engine *e, struct call *call, struct queue *q, int64_t timeout_ms)
 {
     assert(call->waits && !call->queue);
-    if (timeout_ms != 0 && call->session->waiting >= e->options.waiting_max)
-        return MQ_LIMIT;
     if (timeout_ms > 0) {
         if (!heap_own(&e->waits, 1))
             return MQ_NO_MEMORY;
@@ -89,6 +87,13 @@ enum mq_status call_enter(struct engine *e, struct call *call, struct queue *q, 
     call->session->waiting++;
     e->waiting++;
     return MQ_OK;
+}
+
+/* A call that could not be answered at once waits on, unless its session has too many waiting already. */
+void call_stay(struct engine *e, struct call *call)
+{
+    if (call->waits && call->session->waiting > e->options.waiting_max)
+        call_answer(e, call, MQ_LIMIT, "waiting requests");
 }
 
 static void leave_line(struct engine *e, struct call *call)

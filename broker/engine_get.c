@@ -130,4 +130,5 @@ void get_submit(struct engine *e, struct call *call, const struct request *req)
     }
     engine_serve(e, q);
     assert(!call->waits || req->timeout_ms != 0);
+    call_stay(e, call);
 }

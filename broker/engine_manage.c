@@ -233,4 +233,5 @@ void join_submit(struct engine *e, struct call *call, const struct request *req)
         status = req->timeout_ms == 0 ? MQ_TIMED_OUT : call_enter(e, call, q, req->timeout_ms);
     if (!call->queue)
         call_answer(e, call, status, NULL);
+    call_stay(e, call);
 }

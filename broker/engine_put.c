@@ -197,6 +197,7 @@ void put_submit(struct engine *e, struct call *call, const struct request *req)
         status = put_refusal(q, &text);
         call_answer(e, call, status, text);
     }
+    call_stay(e, call);
 }
 
 static void note_id(struct call *call, uint64_t id)

@@ -147,6 +147,7 @@ struct call *call_new(struct engine *e, struct session *s, const struct request 
 struct call *call_find(const struct engine *e, const struct session *s, uint64_t number);
 struct list *call_line(const struct call *call, uint64_t **ret_count);
 enum mq_status call_enter(struct engine *e, struct call *call, struct queue *q, int64_t timeout_ms);
+void call_stay(struct engine *e, struct call *call);
 void call_answer(struct engine *e, struct call *call, enum mq_status status, const char *text);
 void call_send(struct engine *e, struct call *call);
 void call_free(struct engine *e, struct call *call);

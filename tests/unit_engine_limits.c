@@ -177,6 +177,19 @@ static void more_waiting_requests_than_allowed_are_refused_by_limit(void)
     rig_free(&r);
 }
 
+static void a_request_that_need_not_wait_is_served_however_many_others_wait(void)
+{
+    struct rig r = rig_new((struct rig_options){.waiting_max = 1});
+    rig_open(&r, QUEUE("p"), OK);
+    rig_get(&r, QUEUE("p"), FOREVER, WAITS);
+    rig_put(&r, BODY("a"), FOREVER, OK);
+    rig_get(&r, FOREVER, OK);
+    rig_get(&r, FOREVER, SAYS(MQ_LIMIT));
+    rig_put(&r, QUEUE("p"), BODY("b"), TIMEOUT(100), OK);
+    CHECK_REPLY(&r, SESSION(1), MQ_OK, "b");
+    rig_free(&r);
+}
+
 static void a_session_may_have_only_so_many_bytes_in_waiting_puts(void)
 {
     struct rig r = rig_new((struct rig_options){.in_flight_max = 2500, .maxsize = 1});
@@ -297,6 +310,7 @@ static const struct unit_test tests[] = {
     UNIT(memory_freed_by_a_putter_that_gives_up_resumes_the_others),
     UNIT(all_memory_comes_back_when_everything_is_done),
     UNIT(more_waiting_requests_than_allowed_are_refused_by_limit),
+    UNIT(a_request_that_need_not_wait_is_served_however_many_others_wait),
     UNIT(a_session_may_have_only_so_many_bytes_in_waiting_puts),
     UNIT(a_session_with_too_many_open_requests_is_refused),
     UNIT(a_session_that_does_not_confirm_what_it_looks_at_is_shown_no_more),

@@ -64,15 +64,18 @@ static void copy_puts(struct model_call *call, const struct model_queue *q, cons
     }
 }
 
-/* Into the line; MQ_LIMIT if the session has too many waiting. */
-static enum mq_status enter(const struct model *m, struct model_call *call, struct model_queue *q,
-                            int64_t timeout_ms)
+/* Into the line. */
+static void enter(const struct model *m, struct model_call *call, struct model_queue *q, int64_t timeout_ms)
 {
-    if (timeout_ms != 0 && model_count_calls(m, call->session, true) > m->options.waiting_max)
-        return MQ_LIMIT;
     call->queue = q;
     call->due_ms = timeout_ms > 0 ? m->now_ms + (uint64_t)timeout_ms : NEVER;
-    return MQ_OK;
+}
+
+/* What was not answered at once waits, unless its session has too many waiting. */
+static void stay(struct model *m, struct model_call *call)
+{
+    if (call->waits && model_count_calls(m, call->session, true) > m->options.waiting_max)
+        model_answer(m, call, MQ_LIMIT);
 }
 
 static enum mq_status put_refusal(const struct model *m, const struct model_queue *q)
@@ -87,16 +90,16 @@ static void start_put(struct model *m, struct model_call *call, struct model_que
     enum mq_status status = check_put(m, call, q, req, &at_once);
     if (status == MQ_OK && !at_once && req->put_count > 1)
         call->reply_size = req->put_count * sizeof(struct range);
-    if (status == MQ_OK)
-        status = enter(m, call, q, req->timeout_ms);
     if (status != MQ_OK) {
         model_answer(m, call, status);
         return;
     }
+    enter(m, call, q, req->timeout_ms);
     copy_puts(call, q, req);
     model_serve(m, q);
     if (call->waits && req->timeout_ms == 0)
         model_answer(m, call, put_refusal(m, q));
+    stay(m, call);
 }
 
 static void start_get(struct model *m, struct model_call *call, struct model_queue *q,
@@ -111,24 +114,24 @@ static void start_get(struct model *m, struct model_call *call, struct model_que
         status = MQ_EMPTY;
     else if (req->timeout_ms == 0 && !model_has_credit(m, call->session))
         status = MQ_LIMIT;
-    if (status == MQ_OK)
-        status = enter(m, call, q, req->timeout_ms);
-    if (status != MQ_OK)
+    if (status != MQ_OK) {
         model_answer(m, call, status);
-    else
-        model_serve(m, q);
+        return;
+    }
+    enter(m, call, q, req->timeout_ms);
+    model_serve(m, q);
+    stay(m, call);
 }
 
 static void start_join(struct model *m, struct model_call *call, struct model_queue *q,
                        const struct request *req)
 {
-    enum mq_status status = MQ_OK;
-    if (model_unfinished(m, q) > 0) {
-        status = req->timeout_ms == 0 ? MQ_TIMED_OUT : enter(m, call, q, req->timeout_ms);
-        if (status == MQ_OK)
-            return;
+    if (model_unfinished(m, q) == 0 || req->timeout_ms == 0) {
+        model_answer(m, call, model_unfinished(m, q) == 0 ? MQ_OK : MQ_TIMED_OUT);
+        return;
     }
-    model_answer(m, call, status);
+    enter(m, call, q, req->timeout_ms);
+    stay(m, call);
 }
 
 void model_expire(struct model *m, struct model_call *call)
