@@ -32,7 +32,6 @@ static void got(struct call *call, const struct answer *answer)
     if (call->left)
         return;
     struct batch *batch = *(struct batch **)call->context;
-    call->status = MQ_OK;
     if (auto_done)
         confirm_soon(call->mqc);
     else

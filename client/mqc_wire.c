@@ -382,11 +382,24 @@ static void welcomed(struct mqc *m, const struct welcome *welcome)
     helper_wake(m); /* renewals may be overdue */
 }
 
+/* An answer must be to what was asked: of its verb, and with items as many as may be. */
+static bool makes_sense(const struct exchange *x, const struct answer *answer)
+{
+    const struct request *asked = &x->request;
+    if (answer->verb != asked->verb)
+        return x->withdrawn && answer->verb == MQ_VERB_CANCEL;
+    if (x->withdrawn)
+        return true;
+    if (asked->verb == MQ_VERB_GET && answer->status == MQ_OK && !answer->item_count)
+        return false;
+    return !answer->item_count || (answer->status == MQ_OK && answer->item_count <= asked->max);
+}
+
 static void answered(struct mqc *m, const struct answer *answer, zmq_msg_t *frame)
 {
     struct exchange *x = wire_is_ready(m) ? find_exchange(m, answer->number) : NULL;
-    if (x && !x->withdrawn && answer->item_count > x->request.max) {
-        lose(m, MQ_DISCONNECTED, "the broker at %s sends more items than were asked for", m->endpoint);
+    if (x && !makes_sense(x, answer)) {
+        lose(m, MQ_DISCONNECTED, "the broker at %s answers what was not asked", m->endpoint);
         return;
     }
     if (x && answer->item_count && !call_prepare(x, answer, frame)) {
