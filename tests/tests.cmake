@@ -1,8 +1,8 @@
 # One program per module, so that a crash costs one program. Labels: unit, sim, fuzz, e2e, cli.
 pkg_check_modules(CUNIT REQUIRED IMPORTED_TARGET cunit)
 
-# The engine on a bench, in virtual time.
-mq_library(rig tests/rig.c tests/rig_replies.c)
+# The engine on a bench and the conversation on a desk, in virtual time.
+mq_library(rig tests/rig.c tests/rig_replies.c tests/desk.c)
 target_link_libraries(rig PUBLIC core PkgConfig::CUNIT)
 
 # tests/unit_NAME.c becomes the test unit_NAME. It may use everything but sockets.
