@@ -37,10 +37,9 @@ static enum mq_status check_put(const struct mqc *m, const struct mqc_put *put)
     if (put->size > m->wire.welcome.body_max)
         return client_fail(m, MQ_TOO_BIG, "the body is larger than the broker takes");
     enum mq_status status = key_to_bytes(&put->priority, key, &size);
-    if (status != MQ_OK)
-        client_fail(m, status,
-                    status == MQ_INVALID ? "the priority is no valid key" : "the priority is too big");
-    return status;
+    if (status == MQ_INVALID)
+        return client_fail(m, status, "the priority is no valid key");
+    return status == MQ_OK ? MQ_OK : client_fail(m, status, NULL);
 }
 
 static enum mq_status check_puts(const struct mqc *m, const struct mqc_put *puts, size_t count)
