@@ -34,8 +34,6 @@ static void become_broker(const struct broker *b, int out, const char *const *ar
     if (b->descriptors_max && setrlimit(RLIMIT_NOFILE, &limit) != 0)
         _exit(125);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* The broker has no threads but libzmq's, whose locking the thread sanitizer does not see. */
-    setenv("TSAN_OPTIONS", "report_bugs=0", 1);
     setenv("ASAN_OPTIONS", "quarantine_size_mb=1:thread_local_quarantine_size_kb=64", 1);
     for (; more && *more; more++)
         putenv((char *)(uintptr_t)*more);
