@@ -404,6 +404,7 @@ static void refuse_a_whole_release(struct fake *f)
     fake_take(f, MQ_VERB_RELEASE);
     fake_answer(f, (struct answer){.status = MQ_LIMIT, .text = mq_bytes("unconfirmed_max")});
     give_item_1(f, 0);
+    give_item_1(f, 0);
     fake_goodbye(f);
 }
 
@@ -413,7 +414,28 @@ static void a_release_that_is_refused_as_a_whole_says_why_and_takes_the_item(voi
     CHECK_EQUAL(mqc_release(get_one(), 0), MQ_LIMIT);
     CHECK(strstr(mqc_error(mqc), "unconfirmed_max") != NULL);
     CHECK_EQUAL(mqc_release(get_one(), 1), MQ_UNSUPPORTED);
+    CHECK_EQUAL(mqc_release(get_one(), -1), MQ_INVALID);
     end();
+}
+
+static void hear_nothing_more(struct fake *f)
+{
+    fake_welcome(f);
+    fake_tell(f, 1);
+}
+
+static void a_close_waits_for_a_silent_broker_no_longer_than_the_close_time_out(void)
+{
+    struct mqc_options options = {.given = MQC_OPTION_CLOSE_TIMEOUT, .close_timeout_ms = 200};
+    struct mqc *hasty = NULL;
+    fake_init(&fake);
+    fake_run(&fake, hear_nothing_more);
+    CHECK_EQUAL(mqc_open(fake.endpoint, &options, &hasty), MQ_OK);
+    uint64_t before = clock_ms();
+    mqc_close(hasty);
+    CHECK(clock_ms() - before >= 200);
+    CHECK(clock_ms() - before < LIMIT_MS / 2);
+    fake_end(&fake);
 }
 
 int main(void)
@@ -433,6 +455,7 @@ int main(void)
         UNIT(an_item_that_comes_again_is_lost_to_who_had_it_first),
         UNIT(a_broker_that_answers_what_was_not_asked_is_left_and_tried_again),
         UNIT(each_item_of_a_task_done_of_many_has_its_own_status),
+        UNIT(a_close_waits_for_a_silent_broker_no_longer_than_the_close_time_out),
         UNIT(a_release_that_is_refused_as_a_whole_says_why_and_takes_the_item),
     };
     return unit_run("calls", tests, sizeof tests / sizeof *tests);

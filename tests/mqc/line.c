@@ -1,8 +1,12 @@
 /* line.c - the client and its connection: hellos, refusals, new connections, new sessions. */
+#include <arpa/inet.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "call.h"
 #include "fake.h"
+#include "mqc_client.h"
 
 static const struct mqc_options short_patience = {.given = MQC_OPTION_CONNECT_TIMEOUT,
                                                   .connect_timeout_ms = 600};
@@ -305,6 +309,149 @@ static void what_a_session_held_before_it_lapsed_is_not_spoken_of_any_more(void)
     fake_end(&f);
 }
 
+static void lapse_while_nobody_asks(struct fake *f)
+{
+    static const struct item_view items[] = {{.id = 1, .deliveries = 1, .body = {"x", 1}},
+                                             {.id = 2, .deliveries = 1, .body = {"y", 1}}};
+    fake_welcome(f);
+    fake_take(f, MQ_VERB_GET);
+    fake_answer(f, (struct answer){.items = items, .item_count = 2, .lease_ms = 60000});
+    fake_refuse(f, MQ_TEMPORARY, "go away for a while");
+    fake_take_hello(f, true); /* by itself, because it holds items */
+    fake_await(f, 1);
+    f->limits.lapses = 1;
+    fake_say_welcome(f, MQ_OK);
+    fake_goodbye(f);
+}
+
+struct ending {
+    struct mqc_item *item;
+    enum mq_status status;
+};
+
+static void *end_item(void *context)
+{
+    struct ending *ending = context;
+    ending->status = mqc_task_done(ending->item);
+    return NULL;
+}
+
+static bool somebody_waits(struct mqc *mqc)
+{
+    pthread_mutex_lock(&mqc->lock);
+    bool waits = !list_is_empty(&mqc->waiting);
+    pthread_mutex_unlock(&mqc->lock);
+    return waits;
+}
+
+static void a_task_done_that_waits_for_the_line_is_not_sent_after_a_lapse(void)
+{
+    struct fake f;
+    struct mqc_item *items[2];
+    size_t count;
+    fake_init(&f);
+    fake_run(&f, lapse_while_nobody_asks);
+    struct mqc *mqc = fake_client(&f, LIMIT_MS);
+    struct mqc_queue *queue = fake_queue(mqc, "q");
+    CHECK_EQUAL(mqc_get_many(queue, 2, MQ_FOREVER, items, &count), MQ_OK);
+    pthread_t thread;
+    struct ending ending = {.item = items[0]};
+    CHECK(pthread_create(&thread, NULL, end_item, &ending) == 0);
+    WAIT_UNTIL(somebody_waits(mqc), LIMIT_MS);
+    fake_tell(&f, 1);
+    CHECK_EQUAL(pthread_join(thread, NULL), 0);
+    CHECK_EQUAL(ending.status, MQ_LEASE_LOST);
+    mqc_item_free(items[1]);
+    CHECK_EQUAL(mqc_queue_task_done(queue), MQ_LEASE_LOST);
+    CHECK_EQUAL(mqc_queue_task_done(queue), MQ_TOO_MANY_DONE);
+    mqc_queue_close(queue);
+    mqc_close(mqc);
+    fake_end(&f);
+}
+
+static void forget_the_session_twice(struct fake *f)
+{
+    fake_welcome(f);
+    require_bounded(fake_take_request(f, MQ_VERB_OPEN));
+    fake_answer(f, (struct answer){0});
+    fake_take(f, MQ_VERB_PING);
+    forget_the_session(f);
+    require_bounded(fake_take_request(f, MQ_VERB_OPEN));
+    fake_take(f, MQ_VERB_PING);
+    forget_the_session(f); /* before either is answered */
+    require_bounded(fake_take_request(f, MQ_VERB_OPEN));
+    fake_answer(f, (struct answer){0});
+    fake_take(f, MQ_VERB_PING);
+    fake_answer(f, (struct answer){0});
+    fake_goodbye(f);
+}
+
+static void a_queue_is_opened_once_in_each_new_session(void)
+{
+    struct fake f;
+    fake_init(&f);
+    fake_run(&f, forget_the_session_twice);
+    struct mqc *mqc = fake_client(&f, LIMIT_MS);
+    struct mqc_queue *queue = open_bounded(mqc);
+    CHECK_EQUAL(mqc_ping(mqc, NULL), MQ_OK);
+    mqc_queue_close(queue);
+    mqc_close(mqc);
+    fake_end(&f);
+}
+
+static void refuse_after_a_while(struct fake *f)
+{
+    fake_welcome(f);
+    fake_take(f, MQ_VERB_PING);
+    let_pass(1100); /* long enough to count as a steady connection */
+    fake_refuse(f, MQ_TEMPORARY, "done for today");
+    fake_take_hello(f, true);
+    fake_say_welcome(f, MQ_OK);
+    fake_take(f, MQ_VERB_PING);
+    fake_answer(f, (struct answer){0});
+    fake_goodbye(f);
+}
+
+static void a_connection_that_was_steady_is_made_again_at_once(void)
+{
+    ping_through(refuse_after_a_while);
+}
+
+/* Something else entirely listens there. */
+static void *greet_like_a_mail_server(void *context)
+{
+    static const char greeting[] =
+        "220 mail.example ESMTP, and a line that is long enough for a signature\r\n";
+    int fd;
+    while ((fd = accept(*(int *)context, NULL, NULL)) >= 0) {
+        char rest[256];
+        if (write(fd, greeting, sizeof greeting - 1) > 0)
+            while (read(fd, rest, sizeof rest) > 0)
+                ;
+        close(fd);
+    }
+    return NULL;
+}
+
+static void what_is_no_broker_is_said_in_words(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    char endpoint[64];
+    pthread_t thread;
+    struct mqc *mqc = NULL;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 5) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&address, &size) == 0);
+    CHECK(pthread_create(&thread, NULL, greet_like_a_mail_server, &fd) == 0);
+    snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%d", ntohs(address.sin_port));
+    CHECK_EQUAL(mqc_open(endpoint, &short_patience, &mqc), MQ_DISCONNECTED);
+    CHECK(strstr(mqc_error(NULL), endpoint) != NULL);
+    CHECK(shutdown(fd, SHUT_RDWR) == 0);
+    CHECK_EQUAL(pthread_join(thread, NULL), 0);
+    close(fd);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -320,6 +467,10 @@ int main(void)
         UNIT(a_handle_that_cannot_be_opened_again_returns_the_refusal),
         UNIT(a_put_under_way_is_unknown_and_held_items_are_lost_with_the_session),
         UNIT(what_a_session_held_before_it_lapsed_is_not_spoken_of_any_more),
+        UNIT(a_task_done_that_waits_for_the_line_is_not_sent_after_a_lapse),
+        UNIT(a_queue_is_opened_once_in_each_new_session),
+        UNIT(a_connection_that_was_steady_is_made_again_at_once),
+        UNIT(what_is_no_broker_is_said_in_words),
     };
     return unit_run("line", tests, sizeof tests / sizeof *tests);
 }

@@ -3,6 +3,7 @@
  * leaks. Only the library's own allocations fail: libzmq ends the program when it gets no memory. */
 #include <mqc.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "failing_malloc.h"
 #include "server.h"
@@ -61,6 +62,23 @@ static void get_all_ways(struct mqc *mqc, struct mqc_queue *queue)
         mqc_item_free(items[0]);
 }
 
+/* Large enough that the buffers of both directions must grow. */
+static void put_and_get_much(struct mqc_queue *queue)
+{
+    enum { MUCH = 300 };
+    static char body[20000];
+    struct mqc_put puts[MUCH] = {{.body = body, .size = sizeof body}};
+    struct mqc_item *items[MUCH];
+    size_t stored, count = 0;
+    for (size_t i = 1; i < MUCH; i++)
+        puts[i] = (struct mqc_put){.body = body, .size = 100};
+    TRY(mqc_put_many(queue, puts, MUCH, MQ_FOREVER, &stored));
+    enum mq_status status = mqc_get_many(queue, MUCH, MQ_NOWAIT, items, &count);
+    TRY(status);
+    if (status == MQ_OK)
+        TRY(mqc_task_done_many(items, count, NULL));
+}
+
 static void look_all_ways(struct mqc *mqc, struct mqc_queue *queue)
 {
     struct mqc_queue_stat stats[2];
@@ -94,6 +112,7 @@ static void use_everything(void)
         put_all_ways(queue);
         get_all_ways(mqc, queue);
         look_all_ways(mqc, queue);
+        put_and_get_much(queue);
         TRY(mqc_purge(queue, NULL));
     }
     mqc_queue_close(queue);
@@ -135,11 +154,48 @@ static void without_any_memory_there_is_no_client(void)
     CHECK(strlen(mqc_error(NULL)) > 0);
 }
 
+static void a_renewal_without_memory_is_tried_again(void)
+{
+    enum { LEASE_MS = 600 };
+    struct mqc_queue_options options = {.given = MQ_SETTING_LEASE, .lease_ms = LEASE_MS};
+    struct mqc *mqc = NULL;
+    struct mqc_queue *queue = NULL;
+    struct mqc_item *item = NULL;
+    REQUIRE(mqc_open(server.ipc, NULL, &mqc) == MQ_OK);
+    REQUIRE(mqc_queue_open(mqc, "renewed", &options, &queue) == MQ_OK);
+    REQUIRE(mqc_put(queue, "x", 1, MQ_FOREVER) == MQ_OK);
+    REQUIRE(mqc_get(queue, MQ_FOREVER, &item) == MQ_OK);
+    uint64_t failures = malloc_failures;
+    malloc_always_fails = true;
+    WAIT_UNTIL(malloc_failures > failures, LIMIT_MS);
+    malloc_always_fails = false;
+    let_pass(2 * LEASE_MS);
+    CHECK_EQUAL(mqc_task_done(item), MQ_OK);
+    mqc_queue_close(queue);
+    mqc_close(mqc);
+}
+
+static void without_file_descriptors_there_is_no_client(void)
+{
+    struct rlimit before, none;
+    struct mqc *mqc = NULL;
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    none = before;
+    none.rlim_cur = 0;
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    enum mq_status status = mqc_open(server.ipc, NULL, &mqc);
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK_EQUAL(status, MQ_NO_MEMORY);
+    CHECK(strlen(mqc_error(NULL)) > 0);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
         UNIT(without_memory_calls_say_so_and_nothing_leaks_or_stays_leased),
         UNIT(without_any_memory_there_is_no_client),
+        UNIT(without_file_descriptors_there_is_no_client),
+        UNIT(a_renewal_without_memory_is_tried_again),
     };
     server_start(&server, NULL);
     int failed = unit_run("memory", tests, sizeof tests / sizeof *tests);
