@@ -51,7 +51,8 @@ void engine_disconnect(struct engine *e, uint64_t now_ms, struct session *sessio
 /* The client ends its session: waiters are cancelled, leases go back, nothing is remembered. */
 void engine_bye(struct engine *e, uint64_t now_ms, struct session *session, struct ranges confirms);
 
-/* The client has received these answers (a request's own confirms are seen to by engine_submit). */
+/* The client has received these answers (a request's own confirms are seen to by engine_submit). Ranges of
+ * numbers ascend and do not overlap, here as everywhere. */
 void engine_confirm(struct engine *e, uint64_t now_ms, struct session *session, struct ranges confirms);
 
 /* A request, copied as far as needed. MQ_OK: it has been or will be replied to, or it is a repeat that needs

@@ -211,36 +211,63 @@ static void confirm_one(struct engine *e, struct call *call)
     call_free(e, call);
 }
 
-/* Few numbers are looked up; for many it is shorter to walk the session's calls, which ascend. */
-static void confirm_range(struct engine *e, struct session *s, struct range range)
+/* How many numbers these are; `most` if there are more. */
+static uint64_t count_numbers(struct ranges ranges, uint64_t most)
 {
-    uint64_t live = s->waiting + s->unconfirmed;
-    if (range.first > range.last || live == 0)
-        return;
-    if (range.last - range.first < live) {
-        for (uint64_t n = range.last - range.first + 1, number = range.first; n > 0; n--, number++) {
-            struct call *call = call_find(e, s, number);
-            if (call && !call->waits)
-                confirm_one(e, call);
-        }
-        return;
+    uint64_t count = 0;
+    for (size_t i = 0; i < ranges.count; i++) {
+        uint64_t more = ranges.list[i].last - ranges.list[i].first; /* and one */
+        if (more >= most - count)
+            return most;
+        count += more + 1;
     }
-    struct list_node *node = list_first(&s->calls);
-    while (node) {
-        struct call *call = CONTAINER_OF(node, struct call, of_session);
-        node = list_next(&s->calls, node);
-        if (call->number > range.last)
-            return;
-        if (call->number >= range.first && !call->waits)
+    return count;
+}
+
+static void confirm_each(struct engine *e, struct session *s, struct range range)
+{
+    for (uint64_t n = range.last - range.first + 1, number = range.first; n > 0; n--, number++) {
+        struct call *call = call_find(e, s, number);
+        if (call && !call->waits)
             confirm_one(e, call);
     }
 }
 
+/* Confirms what is in the ranges, or what is not: calls and ranges both ascend. */
+static void confirm_by_walk(struct engine *e, struct session *s, struct ranges ranges, bool wanted)
+{
+    size_t i = 0;
+    struct list_node *node = list_first(&s->calls);
+    while (node) {
+        struct call *call = CONTAINER_OF(node, struct call, of_session);
+        node = list_next(&s->calls, node);
+        while (i < ranges.count && ranges.list[i].last < call->number)
+            i++;
+        bool is_in = i < ranges.count && ranges.list[i].first <= call->number;
+        if (is_in == wanted && !call->waits)
+            confirm_one(e, call);
+    }
+}
+
+/* Few numbers are looked up; many, which a client can name at no cost to itself, are met on one walk over the
+ * session's calls. */
 void call_confirm(struct engine *e, struct session *s, struct ranges confirms)
 {
+    uint64_t live = (uint64_t)s->waiting + s->unconfirmed;
     bool had_credit = get_has_credit(e, s);
-    for (size_t i = 0; i < confirms.count; i++)
-        confirm_range(e, s, confirms.list[i]);
+    if (count_numbers(confirms, live) < live)
+        for (size_t i = 0; i < confirms.count; i++)
+            confirm_each(e, s, confirms.list[i]);
+    else
+        confirm_by_walk(e, s, confirms, true);
+    if (!had_credit && get_has_credit(e, s))
+        get_credit_grown(e, s);
+}
+
+void call_confirm_others(struct engine *e, struct session *s, struct ranges awaited)
+{
+    bool had_credit = get_has_credit(e, s);
+    confirm_by_walk(e, s, awaited, false);
     if (!had_credit && get_has_credit(e, s))
         get_credit_grown(e, s);
 }

@@ -235,19 +235,6 @@ static bool ascend(struct ranges ranges)
     return true;
 }
 
-/* A resuming client tells which answers it still awaits: it has received all others. */
-static void confirm_not_awaited(struct engine *e, struct session *s, const struct hello *hello)
-{
-    uint64_t first = 1;
-    for (size_t i = 0; i < hello->awaited.count; i++) {
-        struct range received = {first, hello->awaited.list[i].first - 1};
-        call_confirm(e, s, (struct ranges){&received, 1});
-        first = hello->awaited.list[i].last + 1;
-    }
-    struct range received = {first, hello->next_number - 1};
-    call_confirm(e, s, (struct ranges){&received, 1});
-}
-
 static enum mq_status resume(struct engine *e, const struct hello *hello, struct session **ret_session,
                              void **ret_old_peer, struct welcome *welcome)
 {
@@ -263,7 +250,7 @@ static enum mq_status resume(struct engine *e, const struct hello *hello, struct
     unbind(e, s);
     stop_timer(e, s);
     leave_ended(e, s);
-    confirm_not_awaited(e, s, hello);
+    call_confirm_others(e, s, *awaited); /* it has received all others */
     *ret_session = s;
     return MQ_OK;
 }

@@ -5,8 +5,8 @@
  *
  * A call is one request and its answer, from the moment it is accepted until the client confirms the answer.
  * A lease is one item in the hands of one session. Nothing allocates but engine_new(), engine_hello() and
- * engine_submit(): what a later step needs is reserved by the request that makes that step possible. (A
- * waiting get reserves one lease; when it is served it takes more if there is memory for more.)
+ * engine_submit(): what a later step needs is reserved by the request that makes that step possible. (A get
+ * reserves one lease; when it is served it takes more if there is memory for more.)
  *
  * Each event changes state, *marks* the queues it touched, and ends with engine_settle(), which serves marked
  * queues until nothing moves. */
@@ -58,7 +58,7 @@ struct call {
     struct range *ids;    /* put: of what is stored */
     size_t id_count, id_capacity;
     struct range only_ids[1]; /* `ids` of a put that was stored at once */
-    struct list spare;        /* get: leases reserved */
+    struct list spare;        /* get: the lease reserved */
     struct list leases;       /* get: what was handed out and is still held, in order */
     int64_t lease_ms;         /* get */
     size_t reply_size; /* bytes of items, rows, ids and refusals: what the answer takes until confirmed */
@@ -76,6 +76,7 @@ struct lease {
     struct timer timer;
     struct item *item; /* NULL: lost */
     uint64_t id;       /* of the item */
+    uint32_t losses;   /* a lost one: how often its session lost the item and has not asked about it */
     struct session *session;
     struct queue *queue;
     struct call *call; /* NULL: its get is confirmed */
@@ -99,7 +100,7 @@ struct session {
     size_t unconfirmed_size; /* bytes of items in unconfirmed answers */
     struct list leases;
     uint64_t leased;
-    struct list lost; /* leases that ended under it, oldest first */
+    struct list lost; /* leases that ended under it, oldest first, one an item */
     uint64_t lost_count;
     uint64_t since_ms, heard_ms;
     size_t name_size;
@@ -153,6 +154,7 @@ void call_send(struct engine *e, struct call *call);
 void call_free(struct engine *e, struct call *call);
 void call_take_back(struct engine *e, struct call *call);
 void call_confirm(struct engine *e, struct session *s, struct ranges confirms);
+void call_confirm_others(struct engine *e, struct session *s, struct ranges awaited);
 struct call *call_first(const struct list *line); /* NULL: nobody waits */
 void call_answer_all(struct engine *e, struct list *line, enum mq_status status);
 void call_expire(struct engine *e, struct call *call); /* its time is over */

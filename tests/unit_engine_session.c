@@ -227,6 +227,30 @@ static void a_confirmation_of_what_waits_or_never_was_does_nothing(void)
     rig_free(&r);
 }
 
+static void many_numbers_in_many_ranges_confirm_the_same_as_one_by_one(void)
+{
+    struct rig r = rig_new((struct rig_options){.silent = true});
+    uint64_t wait = rig_get(&r, FOREVER, WAITS), first = wait + 1;
+    for (int i = 0; i < 10; i++)
+        rig_ping(&r, OK);
+    rig_confirm(&r, RANGES({1, first + 1}, {first + 4, first + 4}, {first + 8, 999}, {5000, UINT64_MAX}));
+    const bool is_kept[10] = {[2] = true, [3] = true, [5] = true, [6] = true, [7] = true};
+    for (uint64_t i = 0; i < 10; i++)
+        if (is_kept[i])
+            rig_repeat(&r, NUMBER(first + i), OK);
+        else
+            rig_repeat(&r, NUMBER(first + i), NOTHING_HAPPENS);
+    rig_hello(&r, RESUME, RANGES({wait, first + 2}, {first + 4, first + 4}, {first + 7, first + 7}),
+              SAYS(MQ_OK));
+    rig_repeat(&r, NUMBER(first + 2), OK);
+    rig_repeat(&r, NUMBER(first + 3), NOTHING_HAPPENS);
+    rig_repeat(&r, NUMBER(first + 6), NOTHING_HAPPENS);
+    rig_repeat(&r, NUMBER(first + 7), OK);
+    rig_put(&r, SESSION(2), BODY("a"), OK);
+    CHECK_REPLY(&r, SESSION(1), MQ_OK, "a");
+    rig_free(&r);
+}
+
 static void sessions_have_numbers_and_answers_of_their_own(void)
 {
     struct rig r = rig_new((struct rig_options){.silent = true});
@@ -413,6 +437,7 @@ static const struct unit_test tests[] = {
     UNIT(a_gap_in_the_numbers_is_refused),
     UNIT(confirmations_are_ranges_so_that_a_long_wait_pins_nothing),
     UNIT(a_confirmation_of_what_waits_or_never_was_does_nothing),
+    UNIT(many_numbers_in_many_ranges_confirm_the_same_as_one_by_one),
     UNIT(sessions_have_numbers_and_answers_of_their_own),
     UNIT(a_repeated_get_gives_the_same_items_and_takes_no_others),
     UNIT(an_item_that_went_back_is_left_out_of_a_repeated_get),
