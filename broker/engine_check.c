@@ -70,21 +70,35 @@ static void check_calls(const struct engine *e, const struct session *s, struct 
     assert(!s->ended || waiting == 0);
 }
 
-static void check_leases(const struct session *s, struct census *census)
+/* A session has each item once among its lost leases, and once among those it holds. */
+static void check_only(const struct engine *e, const struct lease *lease)
+{
+    uint64_t hash = lease->by_item.hash;
+    size_t count = 0;
+    for (struct table_node *n = table_first(&e->leases, hash); n; n = table_next(n, hash)) {
+        const struct lease *other = CONTAINER_OF(n, struct lease, by_item);
+        count += other->session == lease->session && other->id == lease->id && !other->item == !lease->item;
+    }
+    assert(count == 1);
+}
+
+static void check_leases(const struct engine *e, const struct session *s, struct census *census)
 {
     uint64_t held = 0, lost = 0;
     for (struct list_node *n = list_first(&s->leases); n; n = list_next(&s->leases, n)) {
         const struct lease *lease = CONTAINER_OF(n, struct lease, of_session);
         assert(lease->item && lease->item->id == lease->id && lease->session == s);
         assert(!list_has(&lease->item->node) && !heap_has(&lease->item->place));
-        assert(lease->item->deliveries > 0);
+        assert(lease->item->deliveries > 0 && lease->losses == 0);
+        check_only(e, lease);
         assert(list_has(&lease->of_queue) && (lease->call != NULL) == list_has(&lease->of_call));
         held++;
     }
     for (struct list_node *n = list_first(&s->lost); n; n = list_next(&s->lost, n)) {
         const struct lease *lease = CONTAINER_OF(n, struct lease, of_session);
-        assert(!lease->item && !lease->queue && !lease->call);
+        assert(!lease->item && !lease->queue && !lease->call && lease->losses > 0);
         assert(!heap_has(&lease->timer.entry));
+        check_only(e, lease);
         lost++;
     }
     assert(held == s->leased && lost == s->lost_count && lost <= LOST_LEASES_MAX);
@@ -101,7 +115,7 @@ static void check_sessions(const struct engine *e, struct census *census)
         assert(s->number > last);
         last = s->number;
         check_calls(e, s, census);
-        check_leases(s, census);
+        check_leases(e, s, census);
         assert(heap_has(&s->timer.entry) == (!s->peer && !s->ended));
         assert(s->ended == list_has(&s->of_ended));
         assert(!s->ended || !s->peer);

@@ -7,6 +7,12 @@
 
 #include <stdlib.h>
 
+/* By item and session: many sessions may have lost the same item. */
+static uint64_t hash_lease(const struct session *s, uint64_t id)
+{
+    return table_hash_number(s->number * 0x9E3779B97F4A7C15u + id);
+}
+
 struct lease *lease_new(struct engine *e, struct session *s, struct queue *q)
 {
     struct lease *lease = calloc(1, sizeof *lease);
@@ -62,7 +68,7 @@ void lease_hold(struct engine *e, struct lease *lease, struct call *call, struct
     lease->item = item;
     lease->id = item->id;
     lease->call = call;
-    table_add(&e->leases, &lease->by_item, table_hash_number(item->id));
+    table_add(&e->leases, &lease->by_item, hash_lease(s, item->id));
     list_append(&s->leases, &lease->of_session);
     list_append(&q->leases, &lease->of_queue);
     list_append(&call->leases, &lease->of_call);
@@ -112,9 +118,32 @@ void lease_forget(struct engine *e, struct lease *lease)
     end_lease(e, lease);
 }
 
+/* What this session has of the item: the lease it holds and the one it lost, NULL where there is none. */
+static void find_both(const struct engine *e, const struct session *s, uint64_t id, struct lease **ret_held,
+                      struct lease **ret_lost)
+{
+    uint64_t hash = hash_lease(s, id);
+    *ret_held = *ret_lost = NULL;
+    for (struct table_node *n = table_first(&e->leases, hash); n; n = table_next(n, hash)) {
+        struct lease *lease = CONTAINER_OF(n, struct lease, by_item);
+        if (lease->session == s && lease->id == id)
+            *(lease->losses ? ret_lost : ret_held) = lease;
+    }
+}
+
+/* An item may be lost again and again: one lost lease of it counts how often. */
 static void keep_as_lost(struct engine *e, struct lease *lease)
 {
     struct session *s = lease->session;
+    struct lease *ended, *lost;
+    find_both(e, s, lease->id, &ended, &lost);
+    assert(ended == lease);
+    if (lost) {
+        lost->losses++;
+        end_lease(e, lease);
+        return;
+    }
+    lease->losses = 1;
     lease->queue = NULL;
     list_append(&s->lost, &lease->of_session);
     if (++s->lost_count > LOST_LEASES_MAX)
@@ -169,13 +198,8 @@ void lease_revoke(struct engine *e, struct lease *lease)
  * item then means the lease that was lost. */
 static struct lease *find(const struct engine *e, const struct session *s, uint64_t id, enum mq_verb verb)
 {
-    uint64_t hash = table_hash_number(id);
-    struct lease *held = NULL, *lost = NULL;
-    for (struct table_node *n = table_first(&e->leases, hash); n; n = table_next(n, hash)) {
-        struct lease *lease = CONTAINER_OF(n, struct lease, by_item);
-        if (lease->session == s && lease->id == id)
-            *(lease->item ? &held : &lost) = lease;
-    }
+    struct lease *held, *lost;
+    find_both(e, s, id, &held, &lost);
     bool knows_both = !held || !held->call || verb == MQ_VERB_EXTEND;
     return held && (knows_both || !lost) ? held : lost;
 }
@@ -221,7 +245,7 @@ void lease_submit(struct engine *e, struct call *call, const struct request *req
         }
         enum mq_status why = lease ? MQ_LEASE_LOST : MQ_TOO_MANY_DONE;
         call->refusals[call->refusal_count++] = (struct refusal){req->ids[i], why};
-        if (lease && req->verb != MQ_VERB_EXTEND)
+        if (lease && req->verb != MQ_VERB_EXTEND && --lease->losses == 0)
             lease_forget(e, lease);
     }
     call_answer(e, call, call->refusal_count ? call->refusals[0].status : MQ_OK, NULL);

@@ -271,13 +271,30 @@ static void only_so_many_lost_leases_are_remembered(void)
     uint64_t first = rig_last(&r)->ids[0];
     rig_get(&r, AT(1), MAX(REMEMBERED), OK);
     rig_run_to(&r, 101);
-    rig_get(&r, MAX(1), OK);
+    rig_open(&r, QUEUE("p"), LEASE(100), OK);
+    rig_put(&r, QUEUE("p"), BODY("a"), OK);
+    rig_get(&r, QUEUE("p"), GIVES("a"));
     rig_run_to(&r, 201);
     CHECK_SIZES(&r, "q", REMEMBERED, 0);
     rig_done(&r, IDS(first + 1), SAYS(MQ_LEASE_LOST));
-    rig_done(&r, IDS(first + REMEMBERED - 1), SAYS(MQ_LEASE_LOST));
-    rig_done(&r, IDS(first), SAYS(MQ_LEASE_LOST));
+    rig_done(&r, IDS(first + REMEMBERED), SAYS(MQ_LEASE_LOST));
     rig_done(&r, IDS(first), SAYS(MQ_TOO_MANY_DONE));
+    rig_free(&r);
+}
+
+static void an_item_lost_several_times_is_lease_lost_as_often(void)
+{
+    struct rig r = rig_new((struct rig_options){.lease_ms = 100});
+    rig_put(&r, BODY("a"), OK);
+    rig_get(&r, AT(1), GIVES("a"));
+    rig_get(&r, AT(102), GIVES("a#2"));
+    rig_get(&r, AT(203), GIVES("a#3"));
+    rig_run_to(&r, 304);
+    rig_extend(&r, ITEMS("a"), LEASE_OF(100), SAYS(MQ_LEASE_LOST));
+    for (int i = 0; i < 3; i++)
+        rig_done(&r, ITEMS("a"), SAYS(MQ_LEASE_LOST));
+    rig_done(&r, ITEMS("a"), SAYS(MQ_TOO_MANY_DONE));
+    CHECK_SIZES(&r, "q", 1, 0);
     rig_free(&r);
 }
 
@@ -377,6 +394,7 @@ static const struct unit_test tests[] = {
     UNIT(a_session_that_gets_a_lost_item_again_holds_it_again),
     UNIT(a_late_task_done_does_not_end_a_new_lease_that_the_client_cannot_know_of),
     UNIT(only_so_many_lost_leases_are_remembered),
+    UNIT(an_item_lost_several_times_is_lease_lost_as_often),
     UNIT(extend_renews_a_lease_from_now),
     UNIT(extend_may_also_shorten_a_lease),
     UNIT(extend_by_0_makes_a_lease_last_as_long_as_the_session),
