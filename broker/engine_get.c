@@ -23,16 +23,13 @@ void get_credit_grown(struct engine *e, struct session *s)
     }
 }
 
-/* Reserves up to `want` leases; false: not even one. */
-static bool reserve_leases(struct engine *e, struct call *call, struct queue *q, uint64_t want)
+/* One lease, so that the get can be served whatever happens; false: out of memory. */
+static bool reserve_lease(struct engine *e, struct call *call, struct queue *q)
 {
-    for (uint64_t i = 0; i < want; i++) {
-        struct lease *lease = lease_new(e, call->session, q);
-        if (!lease)
-            return i > 0;
+    struct lease *lease = lease_new(e, call->session, q);
+    if (lease)
         list_append(&call->spare, &lease->of_call);
-    }
-    return true;
+    return lease != NULL;
 }
 
 /* A reserved lease, or a new one if there is memory. */
@@ -119,8 +116,7 @@ void get_submit(struct engine *e, struct call *call, const struct request *req)
     call->max = req->max;
     call->auto_done = req->auto_done;
     enum mq_status status = check_now(e, call, q, req, &text);
-    uint64_t ready = get_has_credit(e, call->session) ? q->order.count : 0;
-    if (status == MQ_OK && !reserve_leases(e, call, q, ready == 0 ? 1 : ready < req->max ? ready : req->max))
+    if (status == MQ_OK && !reserve_lease(e, call, q))
         status = MQ_NO_MEMORY;
     if (status == MQ_OK)
         status = call_enter(e, call, q, req->timeout_ms);
