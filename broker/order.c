@@ -153,7 +153,10 @@ void order_forget(struct order *order)
 
 struct item *order_discard(struct order *order)
 {
-    struct item *item = order_first(order);
+    const struct heap *places = &order->places;
+    struct item *item = item_at_node(list_first(&order->fresh));
+    if (!item && places->count > 0)
+        item = item_at_place(places->nodes[places->count - 1].entry);
     if (item && unlink_item(order, item))
         heap_disown(&order->places, 1);
     return item;

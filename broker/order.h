@@ -38,7 +38,7 @@ struct item *order_first(const struct order *order); /* NULL: empty */
 struct item *order_take(struct order *order);        /* the first; the order must not be empty */
 /* A taken item will never come back. */
 void order_forget(struct order *order);
-/* Removes the first for good; NULL: empty. */
+/* Removes one for good, whichever is the least work; NULL: empty. */
 struct item *order_discard(struct order *order);
 
 /* The item that has waited longest, as far as can be told without walking: FIFO the first one, LIFO the
