@@ -28,14 +28,14 @@ static const struct cli_command *find_command(const char *name)
 
 static void print_usage(FILE *to)
 {
-    fprintf(to, "mq - put items into queues, get them out, and look at them\n\n"
+    fprintf(to, "mq - put items into queues, get them out, work on them, and look at them\n\n"
                 "Usage: mq [OPTION...] COMMAND [ARG...]\n\nCommands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->line);
     fprintf(to, "  %-10s %s\n", "help", "show the help of a command");
     fprintf(to, "\nOptions, in front of the command or behind it:\n");
     cli_print_options(to, cli_global_options);
-    fprintf(to, "  %-22s %s\n", "--version", "say which version this is");
+    fprintf(to, "  %-22s %s\n", "--version", "say which version this is; without a command");
     fprintf(
         to,
         "\nA queue Q is made when it is first used. D is a duration: 250ms, 5s, 2m, 1h; a bare number is\n"
@@ -77,7 +77,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
     int code = cli_parse_command(cli, argc, argv);
     if (code != CLI_OK)
         return code;
-    if (cli_given(cli, CLI_LONG_HELP)) {
+    if (cli_given(cli, 'h')) {
         cli_print_help(stdout, cli->command);
         return finish_stdout(cli);
     }
@@ -94,7 +94,7 @@ static int run(struct cli *cli, int argc, char **argv)
         printf("mq %s\n", mqc_version());
         return finish_stdout(cli);
     }
-    if (cli_given(cli, CLI_LONG_HELP))
+    if (cli_given(cli, 'h'))
         return help(cli, argc - next + 1, argv + next - 1);
     if (next < argc)
         return run_command(cli, argc - next, argv + next);

@@ -37,9 +37,8 @@ struct cli_option {
 };
 
 enum {
-
-    CLI_LONG_HELP = 128, /* letters stand for themselves */
-    CLI_LONG_VERSION,
+    CLI_LONG_FIRST = 128, /* letters stand for themselves */
+    CLI_LONG_VERSION = CLI_LONG_FIRST,
     CLI_LONG_JSON,
     CLI_LONG_CONNECT_TIMEOUT,
     CLI_LONG_ALL,

@@ -18,6 +18,8 @@ int cli_connect(struct cli *cli)
     int code = cli_duration_value(cli, CLI_LONG_CONNECT_TIMEOUT, &options.connect_timeout_ms);
     if (code != CLI_OK)
         return code;
+    if (options.connect_timeout_ms < 1)
+        return cli_usage(cli, "--connect-timeout is at least 1ms");
     cli_signals_end();
     enum mq_status status = mqc_open(cli->values['s'], &options, &cli->mqc);
     if (status == MQ_INVALID)

@@ -11,7 +11,7 @@ const struct cli_option cli_global_options[] = {
     {'q', "quiet", NULL, "no notices and no progress; errors are still told"},
     {CLI_LONG_JSON, "json", NULL, "one JSON object a line on stdout"},
     {CLI_LONG_CONNECT_TIMEOUT, "connect-timeout", "D", "give up on the broker after D (default 5s)"},
-    {CLI_LONG_HELP, "help", NULL, "this text"},
+    {'h', "help", NULL, "this text"},
     {0, NULL, NULL, NULL},
 };
 
@@ -29,7 +29,7 @@ static void add_options(struct getopt_tables *t, const struct cli_option *option
     while (t->longs[count].name)
         count++;
     for (const struct cli_option *o = options; o && o->code; o++) {
-        if (o->code < CLI_LONG_HELP) {
+        if (o->code < CLI_LONG_FIRST) {
             size_t length = strlen(t->letters);
             t->letters[length] = (char)o->code;
             t->letters[length + 1] = o->value ? ':' : '\0';
@@ -54,8 +54,8 @@ static int refuse(const struct cli *cli, const struct getopt_tables *tables, int
     const char *word = argv[optind - 1];
     int name_size = (int)strcspn(word, "=");
     if (result == ':')
-        return optopt >= CLI_LONG_HELP ? cli_usage(cli, "option '%s' needs a value", word)
-                                       : cli_usage(cli, "option '-%c' needs a value", optopt);
+        return optopt >= CLI_LONG_FIRST ? cli_usage(cli, "option '%s' needs a value", word)
+                                        : cli_usage(cli, "option '-%c' needs a value", optopt);
     if (optopt == 0)
         return cli_usage(cli, "unknown option '%.*s'", name_size, word);
     if (is_long_code(tables, optopt))
@@ -76,7 +76,7 @@ static int parse(struct cli *cli, struct getopt_tables *tables, int argc, char *
         else if (code == '?' || code == ':')
             return refuse(cli, tables, code, argv);
         else
-            cli->values[code == 'h' ? CLI_LONG_HELP : code] = optarg ? optarg : "";
+            cli->values[code] = optarg ? optarg : "";
     }
     cli->quiet = cli_given(cli, 'q');
     cli->json = cli_given(cli, CLI_LONG_JSON);
@@ -87,7 +87,7 @@ int cli_parse_globals(struct cli *cli, int argc, char **argv, int *ret_next)
 {
     static const struct cli_option version[] = {{CLI_LONG_VERSION, "version", NULL, NULL},
                                                 {0, NULL, NULL, NULL}};
-    struct getopt_tables tables = {.letters = "+:h"};
+    struct getopt_tables tables = {.letters = "+:"};
     add_options(&tables, cli_global_options);
     add_options(&tables, version);
     int code = parse(cli, &tables, argc, argv);
@@ -110,9 +110,9 @@ static int check_operands(const struct cli *cli)
 {
     const struct cli_command *command = cli->command;
     if (cli->operand_count < command->operands_min)
-        return cli_usage(cli, "what is missing: %s", command->operands);
+        return cli_usage(cli, "no queue given");
     if (cli->operand_count > command->operands_max)
-        return cli_usage(cli, "'%s' is too much", cli->operands[command->operands_max]);
+        return cli_usage(cli, "unexpected argument '%s'", cli->operands[command->operands_max]);
     if (command->has_command && (!cli->run_argv || !cli->run_argv[0]))
         return cli_usage(cli, "no command given; it stands behind '--'");
     return CLI_OK;
@@ -120,7 +120,7 @@ static int check_operands(const struct cli *cli)
 
 int cli_parse_command(struct cli *cli, int argc, char **argv)
 {
-    struct getopt_tables tables = {.letters = "-:h"};
+    struct getopt_tables tables = {.letters = "-:"};
     add_options(&tables, cli_global_options);
     add_options(&tables, cli->command->options);
     if (cli->command->has_command)
@@ -130,7 +130,7 @@ int cli_parse_command(struct cli *cli, int argc, char **argv)
     cli->operands = argv;
     cli->operand_count = 0;
     int code = parse(cli, &tables, argc, argv);
-    if (code != CLI_OK || cli_given(cli, CLI_LONG_HELP))
+    if (code != CLI_OK || cli_given(cli, 'h'))
         return code;
     for (int i = optind; i < argc; i++)
         cli->operands[cli->operand_count++] = argv[i];
@@ -141,7 +141,7 @@ void cli_print_options(FILE *to, const struct cli_option *options)
 {
     for (const struct cli_option *o = options; o && o->code; o++) {
         char left[64] = "  ";
-        if (o->code < CLI_LONG_HELP)
+        if (o->code < CLI_LONG_FIRST)
             snprintf(left, sizeof left, "  -%c%s%s", o->code, o->name ? ", --" : "", o->name ? o->name : "");
         else
             snprintf(left, sizeof left, "  --%s", o->name);
@@ -164,8 +164,8 @@ static void print_example(FILE *to, const char *example)
 
 void cli_print_help(FILE *to, const struct cli_command *command)
 {
-    fprintf(to, "mq %s - %s\n\nUsage: mq %s %s\n", command->name, command->line, command->name,
-            command->operands);
+    fprintf(to, "mq %s - %s\n\nUsage: mq %s%s%s\n", command->name, command->line, command->name,
+            *command->operands ? " " : "", command->operands);
     if (command->details)
         fprintf(to, "\n%s\n", command->details);
     if (command->options) {

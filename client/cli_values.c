@@ -16,9 +16,13 @@ int cli_duration_value(const struct cli *cli, int code, int64_t *ret_ms)
 int cli_integer_value(const struct cli *cli, int code, int64_t min, int64_t max, int64_t *ret)
 {
     const char *text = cli->values[code];
-    if (text && !cli_parse_integer(text, min, max, ret))
-        return cli_usage(cli, "'%s' is not a whole number from %" PRId64 " to %" PRId64, text, min, max);
-    return CLI_OK;
+    if (!text || cli_parse_integer(text, min, max, ret))
+        return CLI_OK;
+    if (min == INT64_MIN)
+        return cli_usage(cli, "'%s' is not a whole number", text);
+    if (max == INT64_MAX)
+        return cli_usage(cli, "'%s' is not a whole number, at least %" PRId64, text, min);
+    return cli_usage(cli, "'%s' is not a whole number from %" PRId64 " to %" PRId64, text, min, max);
 }
 
 int cli_timeout_value(const struct cli *cli, int64_t *ret_timeout_ms)

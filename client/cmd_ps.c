@@ -111,7 +111,7 @@ const struct cli_command cmd_ps = {
     .operands = "",
     .details =
         "One row a session: its number, the client's name, whether its connection is up, since when it is\n"
-        "there, how long ago it asked for something, and what it waits for (put, get, join) or holds\n"
-        "(lease), with counts.",
+        "there, how long ago it was last heard, and what it waits for (put, get, join) or holds (lease),\n"
+        "with counts.",
     .example = "mq ps",
 };

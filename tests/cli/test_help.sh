@@ -24,6 +24,7 @@ for command in $commands; do
     check cmp out help
     expect 0 mq "$command" -h
     check cmp out help
+    ! grep -n ' $' help || fail "the help of $command has blanks at the end of a line"
     sed -n '/^Example:$/,$s/^    //p' help >example.sh
     [ -s example.sh ] || fail "no example of $command"
     for queue in jobs urgent; do
@@ -41,6 +42,18 @@ for command in $commands; do
         grep -q -- "$option" manual || fail "mq.1 has no option $option of $command"
     done <options
 done
+
+# The exit codes are the same in the code, the usage, the manual page and the README.
+codes=$(sed -n '/^enum cli_exit/,/^}/s/^    CLI_[A-Z_]* = \([0-9]*\),\{0,1\}.*/\1/p' "$room/../../client/cli.h" | sort -n)
+check [ "$(echo "$codes" | wc -l)" -ge 17 ]
+exit_codes_of() {
+    tr '\n' ' ' | sed 's/.*Exit codes: //; s/\. .*//' | tr ',' '\n' | sed -n 's/^ *\([0-9][0-9]*\) .*/\1/p' | sort -n
+}
+[ "$codes" = "$(exit_codes_of <usage)" ] || fail "mq help lists other exit codes"
+[ "$codes" = "$(exit_codes_of <"$room/../../README.md")" ] || fail "README.md lists other exit codes"
+[ "$codes" = "$(sed -n '/^.SH EXIT STATUS/,/^.SH ENV/s/^\.B \([0-9]*\)$/\1/p' manual | sort -n)" ] ||
+    fail "mq.1 lists other exit codes"
+
 expect 64 mq help nonsense
 says "mq: unknown command 'nonsense'"
 
@@ -66,13 +79,16 @@ wrong "mq: get: option '--all' takes no value" get q --all=1
 wrong "mq: get: option '--quiet' takes no value" get q --quiet=1
 wrong "mq: put: option '-s' needs a value" put q --server
 wrong "mq: get: unknown option '-x'" get q --json -nx
-wrong "mq: put: what is missing: Q" put
-wrong "mq: create: 'b' is too much" create a b
-wrong "mq: get: 'b' is too much" get a b
+wrong "mq: put: no queue given; see 'mq put --help'" put
+wrong "mq: work: no queue given" work
+wrong "mq: create: unexpected argument 'b'" create a b
+wrong "mq: get: unexpected argument 'b'" get a b
+wrong "mq: ls: unexpected argument 'a'" ls a
+wrong "mq: get: option '--help' takes no value" get --help=1
 wrong "'5x' is not a duration" get q -t 5x
 wrong "'-1' is not a duration" get q -t -1
 wrong "'many' is not a whole number" get q -c many
-wrong "'0' is not a whole number" get q -c 0
+wrong "'0' is not a whole number, at least 1; see" get q -c 0
 wrong "-n and -t exclude each other" get q -n -t 1
 wrong "-n and -t exclude each other" put q x -n -t 1
 wrong "-c and --all exclude each other" get q -c 2 --all
@@ -83,17 +99,17 @@ wrong "bodies are given" put q body -l
 wrong "bodies are given" put q body -f file
 wrong "'1e999' is beyond the largest number" put q body -p 1e999
 wrong "'heap' is not a kind of queue" create q --kind heap
-wrong "'x' is not a whole number" create q --maxsize x
+wrong "'x' is not a whole number; see" create q --maxsize x
 wrong "unknown option '--max-bytes'" create q --max-bytes 5
 wrong "unknown option '--kind'" set q --kind lifo
 wrong "nothing to set" set q
-wrong "'1001' is not a whole number" peek q -c 1001
+wrong "'1001' is not a whole number from 1 to 1000; see" peek q -c 1001
 wrong "no command given" work q
 wrong "no command given" work q --
-wrong "'cat' is too much" work q cat -- x
+wrong "unexpected argument 'cat'" work q cat -- x
 wrong "'1001' is not a whole number" work q -j 1001 -- cat
 wrong "'x' is not a duration" ping --connect-timeout x
-wrong "mq: ping:" ping --connect-timeout 0
+wrong "mq: ping: --connect-timeout is at least 1ms" ping --connect-timeout 0
 wrong "mq: ping:" -s nonsense ping
 expect 0 mq ls --names
 ! grep -qx q out || fail "a wrong command line has made a queue"
