@@ -36,13 +36,14 @@
  *                    that arrive later go back untouched; a task_done or release is still delivered if the
  *                    broker comes back to this session.
  *   MQ_LEASE_LOST    the client was away for longer than the broker's resume grace (3 s), or the lease was
- *                    over: the item went back to its queue and may be in other hands. Its body stays
- * readable. MQ_SESSION_LOST  the broker does not know the session any more (it was restarted without a data
- *                    directory): the request may or may not have happened, and is not repeated. A new session
- *                    is begun by itself: queue handles are opened again with the settings they were opened
- *                    with, blocked gets go on, and the handle stays usable. Items of the old session are
- *                    MQ_LEASE_LOST. A handle that the broker refuses to open again returns that refusal from
- *                    its calls until a later session opens it.
+ *                    over: the item went back to its queue and may be in other hands. Its body can still
+ *                    be read.
+ *   MQ_SESSION_LOST  the broker does not know the session any more (it was restarted, say): the request
+ *                    may or may not have happened, and is not repeated. A new session is begun by itself:
+ *                    queue handles are opened again with the settings they were opened with, blocked gets
+ *                    go on, and the handle stays usable. Items of the old session are MQ_LEASE_LOST. A
+ *                    handle that the broker refuses to open again returns that refusal from its calls until
+ *                    a later session opens it.
  *
  * LEASES. A got item is leased to this session until task_done, release, the lease's end, or the session's
  * end. Leases with a time limit are renewed by the library at a third of their time while the program holds
@@ -60,7 +61,7 @@
  *                    or this is a child after fork()
  *   MQ_DISCONNECTED, MQ_SESSION_LOST     as above
  *   MQ_CLOSED        mqc_close() was called; whether the request has happened is not known
- *   MQ_LIMIT         a limit of the broker is reached (mqc_error() names it; `mq stat` shows them all)
+ *   MQ_LIMIT         a limit of the broker is reached; mqc_error() says which, `mq stat` shows them
  *   MQ_TEMPORARY     the broker refuses it for now, e.g. for memory; mqc_error() says why
  *   MQ_DENIED        not allowed to this client
  *   MQ_UNSUPPORTED   this broker does not know the request
@@ -98,7 +99,7 @@ enum mqc_option {
 };
 struct mqc_options {
     uint32_t given;
-    const char *client_name;    /* shown by `mq ps`, at most 255 bytes; default: the program's name and pid */
+    const char *client_name;    /* shown by `mq ps`, at most 255 bytes of UTF-8; default: program and pid */
     int64_t connect_timeout_ms; /* how long the broker may be out of reach before a call gives up; at least 1,
                                    or MQ_FOREVER; default 5000 */
     int64_t close_timeout_ms; /* the most that mqc_close waits for the broker, or MQ_FOREVER; default 5000 */
@@ -207,7 +208,7 @@ struct mqc_session {
     uint64_t number; /* public */
     char name[256];  /* the client's */
     bool connected;
-    uint64_t age_ms, idle_ms; /* since its first hello, since its last request */
+    uint64_t age_ms, idle_ms; /* since its first hello, since it was last heard */
     uint64_t waiting, leased; /* calls, items */
     struct mqc_session_wait waits[8], holds[8];
     size_t wait_count, hold_count;
@@ -229,7 +230,8 @@ enum mq_status mqc_open(const char *endpoint, const struct mqc_options *options,
 
 /* Ends the session: blocked calls return MQ_CLOSED, and when all have returned the broker is told, for at
  * most close_timeout_ms. All that the session held goes back to its queues at once; without a connection,
- * when the broker's grace is over. To be called once, and not from a signal handler. NULL is fine. */
+ * when the broker's grace is over. To be called once, and not from a signal handler; afterwards `mqc` is not
+ * to be used any more. NULL is fine. */
 void mqc_close(struct mqc *mqc);
 
 /* Makes blocked calls return MQ_INTERRUPTED; async-signal-safe. It works once: on every put, get and join
@@ -243,8 +245,8 @@ void mqc_close(struct mqc *mqc);
  * counted as a delivery. */
 void mqc_interrupt(struct mqc *mqc);
 
-/* The last failure of this thread's calls on this client, in words; with NULL, of its mqc_open. Never NULL;
- * valid until this thread's next call. */
+/* This thread's last failure in words, if it was on this client, else ""; with NULL, if it was without a
+ * client, as that of mqc_open is. Never NULL; valid until this thread's next call. */
 const char *mqc_error(const struct mqc *mqc);
 
 /* ---- Queues -------------------------------------------------------------------------------------------- */
@@ -287,10 +289,10 @@ enum mq_status mqc_put_item(struct mqc_queue *queue, const struct mqc_put *put, 
                             uint64_t *ret_id);
 
 /* Stores `count` items in order, as room appears, in as few requests as fit; the time-out is for all of them.
- * Stops at the first refusal and returns it. *ret_stored (may be NULL) is always written: the first
- * *ret_stored items are stored; with MQ_DISCONNECTED, MQ_SESSION_LOST and MQ_CLOSED at least these. Every
- * item is checked before the first is sent: MQ_INVALID and MQ_TOO_BIG found here mean that none was stored.
- * Statuses as of mqc_put. */
+ * Stops at the first refusal and returns it; no items are MQ_OK. *ret_stored (may be NULL) is always written:
+ * the first *ret_stored items are stored; with MQ_DISCONNECTED, MQ_SESSION_LOST and MQ_CLOSED at least these.
+ * Every item is checked before the first is sent: MQ_INVALID and MQ_TOO_BIG found here mean that none was
+ * stored. Statuses as of mqc_put. */
 enum mq_status mqc_put_many(struct mqc_queue *queue, const struct mqc_put *puts, size_t count,
                             int64_t timeout_ms, size_t *ret_stored);
 /* The same, and the ids of the stored items in ret_ids[0..*ret_stored), which holds `count`. */
@@ -300,10 +302,10 @@ enum mq_status mqc_put_many_ids(struct mqc_queue *queue, const struct mqc_put *p
 /* ---- Getting ------------------------------------------------------------------------------------------- */
 
 /* Takes the next item; waits for one for at most timeout_ms. The item is the caller's until a call takes it.
- * MQ_EMPTY: none in that time. MQ_SHUT_DOWN: the queue is shut down and nothing waits. MQ_LIMIT: with
- * MQ_NOWAIT, too many bytes are on their way to this client. MQ_INTERRUPTED: no item was taken. MQ_NO_MEMORY:
- * also items that arrived and had to go back. Or the usual of a queue, but MQ_SESSION_LOST: a get is asked
- * again. */
+ * MQ_EMPTY: none in that time. MQ_SHUT_DOWN: the queue is shut down and nothing waits. MQ_LIMIT: too many
+ * waiting calls of this client; or, with MQ_NOWAIT, too many bytes on their way to it. MQ_INTERRUPTED: no
+ * item was taken. MQ_NO_MEMORY: also items that arrived and had to go back. Or the usual of a queue, but not
+ * MQ_SESSION_LOST: a get is asked again. */
 enum mq_status mqc_get(struct mqc_queue *queue, int64_t timeout_ms, struct mqc_item **ret_item);
 enum mq_status mqc_get_nowait(struct mqc_queue *queue, struct mqc_item **ret_item);
 
@@ -317,8 +319,9 @@ enum mq_status mqc_get_with(struct mqc *mqc, const struct mqc_get *get, struct m
                             size_t *ret_count);
 
 /* An item's parts; they live as long as the item, and stay as they are whatever happens to the lease. The
- * body is never NULL; it has no end mark. Deliveries counts hand-outs, this one included. The priority of an
- * item from a queue of another kind has type MQ_KEY_NONE; a number that is a whole int64 is an integer. */
+ * body is never NULL; it has no end mark. Deliveries counts hand-outs, this one included; of an item peeked
+ * at, those before. The priority of an item from a queue of another kind has type MQ_KEY_NONE; a number that
+ * is a whole int64 is an integer. */
 const void *mqc_item_body(const struct mqc_item *item);
 size_t mqc_item_size(const struct mqc_item *item);
 uint64_t mqc_item_id(const struct mqc_item *item);
@@ -335,7 +338,8 @@ const char *mqc_item_queue_name(const struct mqc_item *item);
 enum mq_status mqc_task_done(struct mqc_item *item);
 
 /* Each item is judged alone: ret_each[i] (may be NULL) is its status, always written. Takes all items,
- * whatever it returns, which is the first status of ret_each that is not MQ_OK. All must be of one client. */
+ * whatever it returns, which is the first status of ret_each that is not MQ_OK. All must be of one client.
+ * Statuses as of mqc_task_done; no items are MQ_OK. */
 enum mq_status mqc_task_done_many(struct mqc_item **items, size_t count, enum mq_status *ret_each);
 
 /* The anonymous form of queue.Queue: the oldest lease that was got through this handle and not ended yet, be
@@ -345,7 +349,8 @@ enum mq_status mqc_task_done_many(struct mqc_item **items, size_t count, enum mq
 enum mq_status mqc_queue_task_done(struct mqc_queue *queue);
 
 /* Gives the item back to its old place, the delivery counted or (untouched) not. Takes the item, whatever it
- * returns. delay_ms is 0; positive is MQ_UNSUPPORTED. Statuses as of mqc_task_done. */
+ * returns. delay_ms is 0; a positive one is MQ_UNSUPPORTED, a negative one MQ_INVALID, and the lease is then
+ * as after mqc_item_free. Statuses as of mqc_task_done. */
 enum mq_status mqc_release(struct mqc_item *item, int64_t delay_ms);
 enum mq_status mqc_release_untouched(struct mqc_item *item);
 
@@ -359,8 +364,9 @@ void mqc_item_free(struct mqc_item *item);
 
 /* ---- The whole queue ----------------------------------------------------------------------------------- */
 
-/* Waits until no item is unfinished (waiting or leased). MQ_TIMED_OUT: some still were. MQ_INTERRUPTED. Or
- * the usual of a queue. A shut-down queue is joined like any other. */
+/* Waits until no item is unfinished (waiting or leased). MQ_TIMED_OUT: some still were. MQ_INTERRUPTED.
+ * MQ_LIMIT: also too many waiting calls of this client. Or the usual of a queue. A shut-down queue is joined
+ * like any other. */
 enum mq_status mqc_join(struct mqc_queue *queue, int64_t timeout_ms);
 
 /* No more puts, for ever. Gets drain what is left, then return MQ_SHUT_DOWN; `immediate` discards what waits.
@@ -390,7 +396,7 @@ enum mq_status mqc_queue_list(struct mqc *mqc, const char *after, struct mqc_que
 enum mq_status mqc_sessions(struct mqc *mqc, uint64_t after, struct mqc_session *ret_rows, size_t max,
                             size_t *ret_count);
 
-/* One round trip to the broker, in microseconds. Or the usual. */
+/* Times one round trip to the broker: *ret_round_trip_us (may be NULL) in microseconds. The usual. */
 enum mq_status mqc_ping(struct mqc *mqc, uint64_t *ret_round_trip_us);
 
 #pragma GCC visibility pop
