@@ -139,6 +139,24 @@ void call_send(struct engine *e, struct call *call)
         list_append(&e->outbox, &call->of_outbox);
 }
 
+/* What a get hands out is leased, and counted where it is stored. */
+size_t call_kept_size(const struct call *call)
+{
+    return call->verb == MQ_VERB_GET ? 0 : call->reply_size;
+}
+
+/* Do the unconfirmed answers of all sessions take too much memory? */
+bool call_is_crowded(const struct engine *e)
+{
+    return e->kept_size > (e->options.memory_limit > KEPT_MIN ? e->options.memory_limit : KEPT_MIN);
+}
+
+/* ... and this session's more than its share of it? */
+bool call_crowds_out(const struct engine *e, const struct session *s)
+{
+    return call_is_crowded(e) && s->kept_size > KEPT_FAIR;
+}
+
 void call_answer(struct engine *e, struct call *call, enum mq_status status, const char *text)
 {
     stop_waiting(e, call);
@@ -146,6 +164,8 @@ void call_answer(struct engine *e, struct call *call, enum mq_status status, con
     call->text = text;
     call->session->unconfirmed++;
     call->session->unconfirmed_size += call->reply_size;
+    call->session->kept_size += call_kept_size(call);
+    e->kept_size += call_kept_size(call);
     call_send(e, call);
 }
 
@@ -175,6 +195,8 @@ void call_free(struct engine *e, struct call *call)
     } else {
         s->unconfirmed--;
         s->unconfirmed_size -= call->reply_size;
+        s->kept_size -= call_kept_size(call);
+        e->kept_size -= call_kept_size(call);
     }
     struct list_node *node;
     while ((node = list_first(&call->leases))) {

@@ -5,7 +5,7 @@
 /* What is found by walking, to be compared with what is counted. */
 struct census {
     uint64_t ready, leased, waiting, connected, calls, leases, ended;
-    uint64_t stored_size, unstored_size, starved_size;
+    uint64_t stored_size, unstored_size, starved_size, kept_size;
     size_t waits_owned, lives_owned;
 };
 
@@ -53,7 +53,7 @@ static void check_call(const struct call *call, const struct session *s, struct 
 static void check_calls(const struct engine *e, const struct session *s, struct census *census)
 {
     uint64_t waiting = 0, unconfirmed = 0, last = 0;
-    size_t unstored = 0, unconfirmed_size = 0;
+    size_t unstored = 0, unconfirmed_size = 0, kept_size = 0;
     for (struct list_node *n = list_first(&s->calls); n; n = list_next(&s->calls, n)) {
         const struct call *call = CONTAINER_OF(n, struct call, of_session);
         assert(call->number > last);
@@ -64,9 +64,12 @@ static void check_calls(const struct engine *e, const struct session *s, struct 
         unconfirmed += !call->waits;
         unstored += call->unstored_size;
         unconfirmed_size += call->waits ? 0 : call->reply_size;
+        kept_size += call->waits ? 0 : call_kept_size(call);
     }
     assert(waiting == s->waiting && unconfirmed == s->unconfirmed);
     assert(unstored == s->unstored_size && unconfirmed_size == s->unconfirmed_size);
+    assert(kept_size == s->kept_size);
+    census->kept_size += kept_size;
     assert(!s->ended || waiting == 0);
 }
 
@@ -248,6 +251,6 @@ void engine_check(const struct engine *e)
     assert(census.connected == e->connected && census.ended == e->ended_count);
     assert(census.calls == e->calls.count && census.leases == e->leases.count);
     assert(census.stored_size == e->stored_size && census.unstored_size == e->unstored_size);
-    assert(census.starved_size == e->starved_size);
+    assert(census.starved_size == e->starved_size && census.kept_size == e->kept_size);
     assert(census.waits_owned == e->waits.owned && census.lives_owned == e->lives.owned);
 }

@@ -31,10 +31,12 @@ static uint32_t at_most_rows(uint32_t max)
     return max < MQ_ROWS_MAX ? max : MQ_ROWS_MAX;
 }
 
-/* Cuts the list where the frame would be full; says how many bytes of text that takes. */
+/* Cuts the list where the frame would be full, or where the session's share of memory ends; says how many
+ * bytes of text that takes. */
 static size_t fit_frame(const struct engine *e, const struct item **items, size_t *count)
 {
-    size_t text_size = 0, room = get_frame_room(e);
+    size_t text_size = 0, frame = get_frame_room(e);
+    size_t room = call_is_crowded(e) && frame > KEPT_FAIR ? KEPT_FAIR : frame;
     for (size_t i = 0; i < *count; i++) {
         size_t size = (size_t)items[i]->body_size + items[i]->key_size;
         if (i > 0 && text_size + size + (i + 1) * ITEM_MARGIN > room)

@@ -119,7 +119,8 @@ static enum mq_status check_waiting(const struct engine *e, const struct call *c
         *ret_text = "bytes in flight";
         return MQ_LIMIT;
     }
-    uint64_t most = e->options.memory_limit + e->options.memory_limit / 2;
+    uint64_t limit = e->options.memory_limit;
+    uint64_t most = limit + (limit / 2 < UINT64_MAX - limit ? limit / 2 : UINT64_MAX - limit);
     if (e->stored_size > 0 && e->stored_size + e->unstored_size + cost > most) {
         *ret_text = "memory limit";
         return MQ_TEMPORARY;

@@ -108,12 +108,13 @@ static void repeat(struct engine *e, struct session *s, const struct request *re
     call_send(e, call);
 }
 
-/* A client that reads what it is sent and confirms it comes nowhere near either bound. */
+/* A client that reads what it is sent and confirms it comes nowhere near these bounds. */
 static bool is_overdrawn(const struct engine *e, const struct session *s)
 {
     uint64_t most = (uint64_t)e->options.waiting_max + e->options.unconfirmed_max;
     uint64_t most_size = 2 * ((uint64_t)e->options.in_flight_max + e->options.frame_max);
-    return (uint64_t)s->waiting + s->unconfirmed >= most || s->unconfirmed_size >= most_size;
+    return (uint64_t)s->waiting + s->unconfirmed >= most || s->unconfirmed_size >= most_size ||
+           call_crowds_out(e, s);
 }
 
 static enum mq_status accept(struct engine *e, struct session *s, const struct request *req,

@@ -149,10 +149,10 @@ void session_postpone_all(struct engine *e, uint64_t by_ms)
     }
 }
 
-static void forget_first_ended(struct engine *e)
+static void forget(struct engine *e, struct session *s)
 {
     e->forgotten++;
-    session_free(e, session_first_ended(e));
+    session_free(e, s);
 }
 
 /* The first step of the end: nobody waits for it any more and nothing is held by it, but what it was
@@ -175,8 +175,10 @@ void session_end(struct engine *e, struct session *s)
     list_append(&e->ended, &s->of_ended);
     e->ended_count++;
     e->sessions_lost++;
-    if (e->ended_count > e->options.remembered_max)
-        forget_first_ended(e);
+    if (call_crowds_out(e, s))
+        forget(e, s);
+    else if (e->ended_count > e->options.remembered_max)
+        forget(e, session_first_ended(e));
 }
 
 void engine_disconnect(struct engine *e, uint64_t now_ms, struct session *s)
@@ -220,7 +222,7 @@ static enum mq_status open_new(struct engine *e, const struct hello *hello, stru
     if (e->sessions.count >= e->options.sessions_max) {
         if (list_is_empty(&e->ended))
             return refuse(welcome, MQ_LIMIT, "sessions");
-        forget_first_ended(e);
+        forget(e, session_first_ended(e));
     }
     *ret_session = session_new(e, hello);
     return *ret_session ? MQ_OK : refuse(welcome, MQ_TEMPORARY, "out of memory");

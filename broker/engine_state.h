@@ -25,6 +25,8 @@ enum {
     FREEZE_WATCH_MS = 250,  /* how often time is looked at while deadlines of sessions or leases run */
     ANSWER_MARGIN = 1024,   /* bytes of a frame that are not items */
     ITEM_MARGIN = 32,       /* bytes that an item adds to a frame beside key and body */
+    KEPT_MIN = 16 << 20,    /* unconfirmed answers may take so much memory even if its limit is lower */
+    KEPT_FAIR = 64 << 10,   /* ... and so much of each session even if all together take too much */
     LOST_LEASES_MAX = 65536 /* per session: leases that ended under it and that it has not asked about */
 };
 
@@ -98,6 +100,7 @@ struct session {
     uint32_t waiting, unconfirmed;
     size_t unstored_size;    /* of its waiting puts */
     size_t unconfirmed_size; /* bytes of items in unconfirmed answers */
+    size_t kept_size;        /* memory of those: all but what gets have leased */
     struct list leases;
     uint64_t leased;
     struct list lost; /* leases that ended under it, oldest first, one an item */
@@ -132,6 +135,7 @@ struct engine {
     uint64_t stored_size;   /* memory of items in queues, leased ones included */
     uint64_t unstored_size; /* memory of items in waiting puts */
     uint64_t starved_size;  /* ... of starved queues */
+    uint64_t kept_size;     /* memory of unconfirmed answers */
     struct totals totals;
     uint64_t repeats, sessions_lost, forgotten;
     struct item_view *views; /* MQ_ITEMS_MAX: the items of the reply being drained */
@@ -155,6 +159,9 @@ void call_free(struct engine *e, struct call *call);
 void call_take_back(struct engine *e, struct call *call);
 void call_confirm(struct engine *e, struct session *s, struct ranges confirms);
 void call_confirm_others(struct engine *e, struct session *s, struct ranges awaited);
+size_t call_kept_size(const struct call *call); /* memory that its answer takes */
+bool call_is_crowded(const struct engine *e);
+bool call_crowds_out(const struct engine *e, const struct session *s);
 struct call *call_first(const struct list *line); /* NULL: nobody waits */
 void call_answer_all(struct engine *e, struct list *line, enum mq_status status);
 void call_expire(struct engine *e, struct call *call); /* its time is over */

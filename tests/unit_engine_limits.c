@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { BODY_SIZE = 1000 };
+enum { BODY_SIZE = 1000, KEPT = 64 << 10 /* a session's share */ };
 
 /* Puts until the broker has no memory for more; returns how many were stored. */
 static uint64_t fill_memory(struct rig *r)
@@ -246,6 +246,30 @@ static void answers_that_are_never_confirmed_are_bounded_in_bytes(void)
     rig_free(&r);
 }
 
+static void answers_that_nobody_confirms_are_bounded_in_the_memory_of_all(void)
+{
+    enum { BIG = 4 << 20 };
+    struct rig r = rig_new((struct rig_options){.silent = true, .memory_limit = 5 * BIG});
+    rig_put(&r, BULK(4, BIG), OK);
+    rig_open(&r, QUEUE("p"), OK);
+    rig_put(&r, QUEUE("p"), BULK(10, KEPT / 5), OK);
+    for (int session = 2; session <= 3; session++)
+        rig_peek(&r, SESSION(session), MAX(4), OK);
+    rig_peek(&r, SESSION(2), REFUSED(MQ_LIMIT));
+    rig_peek(&r, SESSION(4), QUEUE("p"), MAX(10), OK);
+    CHECK_EQUAL(rig_last(&r)->answer.item_count, 4);
+    rig_ping(&r, SESSION(4), OK);
+    rig_drop(&r, SESSION(4));
+    rig_drop(&r, SESSION(2));
+    rig_run_to(&r, 5000);
+    CHECK_EQUAL(rig_look_at_broker(&r).forgotten, 1);
+    rig_hello(&r, SESSION(2), RESUME, SAYS(MQ_SESSION_LOST));
+    rig_hello(&r, SESSION(4), RESUME, SAYS(MQ_OK));
+    rig_peek(&r, SESSION(4), QUEUE("p"), MAX(10), OK);
+    CHECK_EQUAL(rig_last(&r)->answer.item_count, 10);
+    rig_free(&r);
+}
+
 static void what_all_waiting_puts_take_together_is_bounded(void)
 {
     struct rig r = rig_new((struct rig_options){.memory_limit = 20 * BODY_SIZE, .maxsize = 1});
@@ -315,6 +339,7 @@ static const struct unit_test tests[] = {
     UNIT(a_session_with_too_many_open_requests_is_refused),
     UNIT(a_session_that_does_not_confirm_what_it_looks_at_is_shown_no_more),
     UNIT(answers_that_are_never_confirmed_are_bounded_in_bytes),
+    UNIT(answers_that_nobody_confirms_are_bounded_in_the_memory_of_all),
     UNIT(what_all_waiting_puts_take_together_is_bounded),
     UNIT(more_queues_than_allowed_are_refused_by_limit),
     UNIT(more_sessions_than_allowed_are_refused_by_limit),
