@@ -205,6 +205,7 @@ static void check_queue(const struct engine *e, const struct queue *q, struct ce
         const struct lease *lease = CONTAINER_OF(n, struct lease, of_queue);
         assert(lease->queue == q);
         count_waiting_item(lease->item, &bytes, census);
+        census->stored_size += ITEM_LEASE_COST;
     }
     assert(leased == q->leased && bytes == q->bytes);
     assert(q->totals.puts == q->totals.done + q->totals.discarded + queue_unfinished(q));

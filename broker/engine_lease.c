@@ -7,6 +7,11 @@
 
 #include <stdlib.h>
 
+/* The block, and its places in two heaps and in the table. */
+static_assert(sizeof(struct lease) + 16 + 2 * sizeof(struct heap_node) + 2 * sizeof(void *) <=
+                  ITEM_LEASE_COST,
+              "a lease takes more than is counted");
+
 /* By item and session: many sessions may have lost the same item. */
 static uint64_t hash_lease(const struct session *s, uint64_t id)
 {
@@ -77,6 +82,7 @@ void lease_hold(struct engine *e, struct lease *lease, struct call *call, struct
     q->leased++;
     e->leased++;
     e->ready--;
+    e->stored_size += ITEM_LEASE_COST;
     if (item->deliveries++ > 0) {
         q->totals.redelivered++;
         e->totals.redelivered++;
@@ -100,6 +106,8 @@ static struct item *let_go(struct engine *e, struct lease *lease)
     lease->session->leased--;
     lease->queue->leased--;
     e->leased--;
+    e->stored_size -= ITEM_LEASE_COST;
+    e->memory_freed = true;
     engine_mark(e, lease->queue);
     return item;
 }

@@ -132,7 +132,7 @@ struct engine {
     bool feeding;        /* ... and is the one being served */
     struct list outbox;
     uint64_t ready, leased, waiting;
-    uint64_t stored_size;   /* memory of items in queues, leased ones included */
+    uint64_t stored_size;   /* memory of items in queues, and of their leases */
     uint64_t unstored_size; /* memory of items in waiting puts */
     uint64_t starved_size;  /* ... of starved queues */
     uint64_t kept_size;     /* memory of unconfirmed answers */

@@ -26,7 +26,8 @@ void item_free(struct item *item);
 struct bytes item_key(const struct item *item);
 struct bytes item_body(const struct item *item);
 
-/* What an item of this size costs, in bytes of memory. */
+/* What an item of this size costs, in bytes of memory; and what its lease costs on top. */
+enum { ITEM_LEASE_COST = 192 };
 size_t item_cost(size_t body_size, size_t key_size);
 size_t item_cost_of(const struct item *item);
 

@@ -127,6 +127,26 @@ static void memory_freed_by_purge_and_by_remove_resumes_puts_of_other_queues(voi
     rig_free(&r);
 }
 
+static void leases_take_memory_too_and_free_it_when_they_end(void)
+{
+    struct rig r = rig_new((struct rig_options){.memory_limit = 20 * BODY_SIZE});
+    uint64_t before = rig_look_at_broker(&r).memory;
+    rig_put(&r, BULK(100, 0), OK);
+    uint64_t waiting = rig_look_at_broker(&r).memory;
+    rig_get(&r, MAX(100), OK);
+    uint64_t first = rig_last(&r)->items[0].id;
+    CHECK(rig_look_at_broker(&r).memory > 2 * waiting);
+    rig_put(&r, SESSION(2), BULK(1, BODY_SIZE), FOREVER, WAITS);
+    rig_release(&r, IDS(first, first + 1), OK);
+    CHECK_NO_REPLY(&r);
+    rig_bye(&r);
+    CHECK_REPLY(&r, SESSION(2), MQ_OK, "");
+    CHECK_EQUAL(rig_look_at_broker(&r).memory, waiting + waiting / 100 + BODY_SIZE);
+    rig_purge(&r, SESSION(2), OK);
+    CHECK_EQUAL(rig_look_at_broker(&r).memory, before);
+    rig_free(&r);
+}
+
 static void memory_freed_by_a_putter_that_gives_up_resumes_the_others(void)
 {
     struct rig r = rig_new((struct rig_options){.memory_limit = 10 * BODY_SIZE, .maxsize = 1});
@@ -331,6 +351,7 @@ static const struct unit_test tests[] = {
     UNIT(get_done_and_looking_go_on_without_memory_for_puts),
     UNIT(memory_that_is_freed_resumes_waiting_puts_in_arrival_order),
     UNIT(memory_freed_by_purge_and_by_remove_resumes_puts_of_other_queues),
+    UNIT(leases_take_memory_too_and_free_it_when_they_end),
     UNIT(memory_freed_by_a_putter_that_gives_up_resumes_the_others),
     UNIT(all_memory_comes_back_when_everything_is_done),
     UNIT(more_waiting_requests_than_allowed_are_refused_by_limit),

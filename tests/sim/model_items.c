@@ -91,7 +91,7 @@ size_t model_stored_cost(const struct model *m)
 {
     size_t cost = 0;
     for (size_t i = 0; i < m->item_count; i++)
-        cost += cost_of(m->items[i]);
+        cost += cost_of(m->items[i]) + (m->items[i]->holder ? ITEM_LEASE_COST : 0);
     return cost;
 }
 
@@ -372,6 +372,7 @@ void model_return(struct model *m, struct model_item *item, bool untouched, bool
     item->deliveries -= untouched;
     q->returned++;
     m->returned++;
+    m->memory_freed = true;
     model_mark(m, q);
     if (q->is_immediate)
         model_discard_ready(m, q);
