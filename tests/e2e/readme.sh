@@ -37,7 +37,7 @@ for block in *.console *.c; do
 done
 [ "$count" -ge 3 ] || fail "only $count blocks found"
 
-# Functions and files that it names exist, and the broker's options are all in it.
+# Functions and files that it names exist, and the broker's options are all in it and in their manual page.
 # shellcheck disable=SC2016
 grep -o '`[a-z_]*()`' "$readme" | tr -d '`()' | sort -u | while read -r function; do
     grep -rqE "^[a-z].*[ *]$function\(" "$source/broker" "$source/client" "$source/proto" || fail "no function $function()"
@@ -50,4 +50,10 @@ grep -oE '\]\([a-zA-Z][a-zA-Z/._-]*\)|`[a-z]+/[a-zA-Z0-9/._*-]*`' "$readme" | tr
 done
 mq-broker --help | grep -oE '^  --[a-z-]+' | tr -d ' ' | grep -vE '^--(version|help)$' | while read -r option; do
     grep -q -- "\`$option" "$readme" || fail "README.md says nothing of $option"
+    sed 's/\\-/-/g' "$source/broker/mq-broker.1" | grep -q -- "$option" || fail "mq-broker.1 says nothing of $option"
+done
+
+# The library's page names every call.
+grep -oE '\bmqc_[a-z_]+\(' "$source/client/mqc.h" | tr -d '(' | sort -u | while read -r call; do
+    grep -qw "$call" "$source/client/mqc.3" || fail "mqc.3 says nothing of $call"
 done
