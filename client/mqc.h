@@ -332,7 +332,8 @@ const char *mqc_item_queue_name(const struct mqc_item *item);
 /* ---- Done with an item --------------------------------------------------------------------------------- */
 
 /* The work is done: the item is gone for good. Takes the item, whatever it returns.
- * MQ_LEASE_LOST: the lease was over, the item went back. MQ_TOO_MANY_DONE: this session does not hold it.
+ * MQ_LEASE_LOST: the lease was over and the item went back, or its queue was removed. MQ_TOO_MANY_DONE: this
+ * session does not hold it.
  * MQ_INVALID: also an item that was peeked at or was auto-done. MQ_NO_MEMORY: not done, as after
  * mqc_item_free. MQ_DISCONNECTED: may be done, now or when the broker is back. Or the usual. */
 enum mq_status mqc_task_done(struct mqc_item *item);
