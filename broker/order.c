@@ -169,30 +169,6 @@ struct item *order_oldest(const struct order *order)
     return order_first(order);
 }
 
-/* The best items of the heap, best first: its root, then always the best child of what was chosen.
- * `frontier` has room for max + 1 indices. */
-static size_t peek_heap(const struct order *order, size_t max, const struct item **ret_items,
-                        size_t *frontier)
-{
-    const struct heap *heap = &order->places;
-    size_t open = 0, chosen = 0;
-    if (heap->count > 0)
-        frontier[open++] = 0;
-    while (chosen < max && open > 0) {
-        size_t best = 0;
-        for (size_t i = 1; i < open; i++)
-            if (order_compare(order, item_at_place(heap->nodes[frontier[i]].entry),
-                              item_at_place(heap->nodes[frontier[best]].entry)) < 0)
-                best = i;
-        size_t index = frontier[best];
-        ret_items[chosen++] = item_at_place(heap->nodes[index].entry);
-        frontier[best] = frontier[--open];
-        for (size_t child = 2 * index + 1; child <= 2 * index + 2 && child < heap->count; child++)
-            frontier[open++] = child;
-    }
-    return chosen;
-}
-
 static void swap(const struct item **items, size_t a, size_t b)
 {
     const struct item *item = items[a];
@@ -211,6 +187,40 @@ static void sift_down(const struct order *order, const struct item **items, size
     }
 }
 
+static void sift_up(const struct order *order, const struct item **items, size_t at)
+{
+    while (at > 0) {
+        size_t parent = (at - 1) / 2;
+        if (order_compare(order, items[at], items[parent]) >= 0)
+            return;
+        swap(items, at, parent);
+        at = parent;
+    }
+}
+
+/* The best items of the heap, best first: its root, then always the best child of what was chosen. `open` is
+ * a heap of those children, with room for max + 1. */
+static size_t peek_heap(const struct order *order, size_t max, const struct item **ret_items,
+                        const struct item **open)
+{
+    const struct heap *heap = &order->places;
+    size_t open_count = 0, chosen = 0;
+    if (heap->count > 0)
+        open[open_count++] = item_at_place(heap->nodes[0].entry);
+    while (chosen < max && open_count > 0) {
+        const struct item *best = open[0];
+        size_t index = best->place.index;
+        ret_items[chosen++] = best;
+        open[0] = open[--open_count];
+        sift_down(order, open, open_count);
+        for (size_t child = 2 * index + 1; child <= 2 * index + 2 && child < heap->count; child++) {
+            open[open_count] = item_at_place(heap->nodes[child].entry);
+            sift_up(order, open, open_count++);
+        }
+    }
+    return chosen;
+}
+
 /* Keeps `item` if it is among the `max` last ones so far: a heap, whose root is the first to give way. */
 static size_t keep_last(const struct order *order, size_t count, size_t max, const struct item **items,
                         const struct item *item)
@@ -223,9 +233,7 @@ static size_t keep_last(const struct order *order, size_t count, size_t max, con
         return count;
     }
     items[count] = item;
-    for (size_t at = count; at > 0 && order_compare(order, items[at], items[(at - 1) / 2]) < 0;
-         at = (at - 1) / 2)
-        swap(items, at, (at - 1) / 2);
+    sift_up(order, items, count);
     return count + 1;
 }
 
@@ -279,14 +287,14 @@ static bool peek_first(const struct order *order, size_t max, const struct item 
                        size_t *ret_count)
 {
     const struct item **placed = malloc((max + 1) * sizeof *placed);
-    size_t *frontier = malloc((max + 1) * sizeof *frontier);
-    bool ok = placed && frontier;
+    const struct item **open = malloc((max + 1) * sizeof *open);
+    bool ok = placed && open;
     if (ok) {
-        size_t placed_count = peek_heap(order, max, placed, frontier);
+        size_t placed_count = peek_heap(order, max, placed, open);
         *ret_count = merge_first(order, max, ret_items, placed, placed_count);
     }
     free(placed);
-    free(frontier);
+    free(open);
     return ok;
 }
 
