@@ -4,7 +4,7 @@
 
 /* What is found by walking, to be compared with what is counted. */
 struct census {
-    uint64_t ready, leased, waiting, connected, calls, leases, ended;
+    uint64_t ready, leased, lost, waiting, connected, calls, leases, ended;
     uint64_t stored_size, unstored_size, starved_size, kept_size;
     size_t waits_owned, lives_owned;
 };
@@ -107,6 +107,7 @@ static void check_leases(const struct engine *e, const struct session *s, struct
     assert(held == s->leased && lost == s->lost_count && lost <= LOST_LEASES_MAX);
     assert(!s->ended || held == 0);
     census->leases += held + lost;
+    census->lost += lost;
     census->lives_owned += held + lost + 1;
 }
 
@@ -250,6 +251,7 @@ void engine_check(const struct engine *e)
     assert(list_is_empty(&e->marked) && !e->memory_freed && !e->feeding);
     assert(census.ready == e->ready && census.leased == e->leased && census.waiting == e->waiting);
     assert(census.connected == e->connected && census.ended == e->ended_count);
+    assert(census.lost == e->lost);
     assert(census.calls == e->calls.count && census.leases == e->leases.count);
     assert(census.stored_size == e->stored_size && census.unstored_size == e->unstored_size);
     assert(census.starved_size == e->starved_size && census.kept_size == e->kept_size);

@@ -123,6 +123,7 @@ void lease_forget(struct engine *e, struct lease *lease)
     assert(!lease->item);
     list_remove(&lease->of_session);
     lease->session->lost_count--;
+    e->lost--;
     end_lease(e, lease);
 }
 
@@ -154,7 +155,9 @@ static void keep_as_lost(struct engine *e, struct lease *lease)
     lease->losses = 1;
     lease->queue = NULL;
     list_append(&s->lost, &lease->of_session);
-    if (++s->lost_count > LOST_LEASES_MAX)
+    s->lost_count++;
+    e->lost++;
+    if (s->lost_count > LOST_LEASES_MAX || (e->lost > LOST_ALL_MAX && s->lost_count > LOST_FAIR))
         lease_forget(e, CONTAINER_OF(list_first(&s->lost), struct lease, of_session));
 }
 

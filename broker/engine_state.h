@@ -21,13 +21,17 @@
 #include "table.h"
 
 enum {
-    FROZEN_MS = 1000,       /* this much beyond the deadline: the broker itself was frozen */
-    FREEZE_WATCH_MS = 250,  /* how often time is looked at while deadlines of sessions or leases run */
-    ANSWER_MARGIN = 1024,   /* bytes of a frame that are not items */
-    ITEM_MARGIN = 32,       /* bytes that an item adds to a frame beside key and body */
-    KEPT_MIN = 16 << 20,    /* unconfirmed answers may take so much memory even if its limit is lower */
-    KEPT_FAIR = 64 << 10,   /* ... and so much of each session even if all together take too much */
-    LOST_LEASES_MAX = 65536 /* per session: leases that ended under it and that it has not asked about */
+    FROZEN_MS = 1000,      /* this much beyond the deadline: the broker itself was frozen */
+    FREEZE_WATCH_MS = 250, /* how often time is looked at while deadlines of sessions or leases run */
+    ANSWER_MARGIN = 1024,  /* bytes of a frame that are not items */
+    ITEM_MARGIN = 32,      /* bytes that an item adds to a frame beside key and body */
+    KEPT_MIN = 16 << 20,   /* unconfirmed answers may take so much memory even if its limit is lower */
+    KEPT_FAIR = 64 << 10,  /* ... and so much of each session even if all together take too much */
+    /* Leases that ended under a session and that it has not asked about: so many of one session, so many of
+     * all, and so many of each session even then. */
+    LOST_LEASES_MAX = 65536,
+    LOST_ALL_MAX = 4 * LOST_LEASES_MAX,
+    LOST_FAIR = 256
 };
 
 /* Deadlines that a freeze of the broker moves. */
@@ -131,7 +135,7 @@ struct engine {
     bool memory_freed;   /* the first of them may go on */
     bool feeding;        /* ... and is the one being served */
     struct list outbox;
-    uint64_t ready, leased, waiting;
+    uint64_t ready, leased, waiting, lost;
     uint64_t stored_size;   /* memory of items in queues, and of their leases */
     uint64_t unstored_size; /* memory of items in waiting puts */
     uint64_t starved_size;  /* ... of starved queues */

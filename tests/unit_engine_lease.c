@@ -282,6 +282,26 @@ static void only_so_many_lost_leases_are_remembered(void)
     rig_free(&r);
 }
 
+static void when_many_leases_were_lost_each_session_is_told_of_its_latest_ones(void)
+{
+    enum { REMEMBERED = 65536, SESSIONS = 4, SHARE = 256 };
+    struct rig r = rig_new((struct rig_options){.lease_ms = 1000});
+    for (int session = 1; session <= SESSIONS; session++) {
+        rig_put(&r, BULK(REMEMBERED, 0), OK);
+        rig_get(&r, SESSION(session), MAX(REMEMBERED), OK);
+    }
+    rig_run_to(&r, 1000);
+    rig_open(&r, QUEUE("p"), LEASE(1000), OK);
+    rig_put(&r, QUEUE("p"), BULK(SHARE + 1, 0), OK);
+    uint64_t first = rig_last(&r)->ids[0];
+    rig_get(&r, QUEUE("p"), SESSION(SESSIONS + 1), MAX(SHARE + 1), OK);
+    rig_run_to(&r, 2000);
+    rig_done(&r, SESSION(SESSIONS + 1), IDS(first), SAYS(MQ_TOO_MANY_DONE));
+    rig_done(&r, SESSION(SESSIONS + 1), IDS(first + 1), SAYS(MQ_LEASE_LOST));
+    rig_done(&r, SESSION(SESSIONS + 1), IDS(first + SHARE), SAYS(MQ_LEASE_LOST));
+    rig_free(&r);
+}
+
 static void an_item_lost_several_times_is_lease_lost_as_often(void)
 {
     struct rig r = rig_new((struct rig_options){.lease_ms = 100});
@@ -394,6 +414,7 @@ static const struct unit_test tests[] = {
     UNIT(a_session_that_gets_a_lost_item_again_holds_it_again),
     UNIT(a_late_task_done_does_not_end_a_new_lease_that_the_client_cannot_know_of),
     UNIT(only_so_many_lost_leases_are_remembered),
+    UNIT(when_many_leases_were_lost_each_session_is_told_of_its_latest_ones),
     UNIT(an_item_lost_several_times_is_lease_lost_as_often),
     UNIT(extend_renews_a_lease_from_now),
     UNIT(extend_may_also_shorten_a_lease),
