@@ -1,3 +1,4 @@
+/* item.c - see item.h. */
 #include "item.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* order.c - see order.h. */
 #include "order.h"
 
 #include <stdlib.h>

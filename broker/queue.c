@@ -1,3 +1,4 @@
+/* queue.c - see queue.h. */
 #include "queue.h"
 
 #include <stdlib.h>

@@ -24,6 +24,8 @@ enum {
     HEARTBEATS_MISSED = 6 /* then the broker is taken for dead */
 };
 
+#define NOT_AN_ENDPOINT "'%s' is not an endpoint: tcp://HOST:PORT or ipc://PATH"
+
 static bool is_endpoint(const char *text)
 {
     return (!strncmp(text, "tcp://", 6) && text[6]) || (!strncmp(text, "ipc://", 6) && text[6]);
@@ -37,7 +39,7 @@ enum mq_status wire_init(struct mqc *m)
     w->heartbeat_ms = HEARTBEAT_MS;
     w->refusal = MQ_DISCONNECTED;
     if (!is_endpoint(m->endpoint)) {
-        snprintf(w->why, sizeof w->why, "%s is not an endpoint: tcp://HOST:PORT or ipc://PATH", m->endpoint);
+        snprintf(w->why, sizeof w->why, NOT_AN_ENDPOINT, m->endpoint);
         return MQ_INVALID;
     }
     snprintf(w->why, sizeof w->why, "no answer from %s", m->endpoint);
@@ -225,8 +227,10 @@ static void connect_line(struct mqc *m)
         return;
     }
     if (zmq_connect(w->dealer, m->endpoint)) {
-        enum mq_status refusal = is_wrong_endpoint(errno) ? MQ_INVALID : MQ_DISCONNECTED;
-        lose(m, refusal, "%s: %s", m->endpoint, zmq_strerror(errno));
+        if (is_wrong_endpoint(errno))
+            lose(m, MQ_INVALID, NOT_AN_ENDPOINT, m->endpoint);
+        else
+            lose(m, MQ_DISCONNECTED, "%s: %s", m->endpoint, zmq_strerror(errno));
         return;
     }
     w->line_fd = fd_of(w->dealer);

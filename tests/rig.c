@@ -1,3 +1,4 @@
+/* rig.c - see rig.h. */
 #include "rig.h"
 #include "rig_replies.h"
 

@@ -1,3 +1,4 @@
+/* rig_replies.c - see rig_replies.h. */
 #include "rig_replies.h"
 
 #include <assert.h>

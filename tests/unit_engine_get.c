@@ -1,3 +1,4 @@
+/* unit_engine_get.c - the rules of get: how many, in which order, for how long, and who is first. */
 #include "rig.h"
 
 /* ---- one and many, at once and later ---- */

@@ -1,3 +1,4 @@
+/* unit_engine_lease.c - the rules of what is held: task_done, release, extend, and leases that are over. */
 #include "rig.h"
 
 /* What the last answer refused at this index. */

@@ -1,3 +1,5 @@
+/* unit_engine_lifetime.c - the rules of sessions that are left: grace, remember, bye, and a broker that was
+ * frozen. */
 #include "rig.h"
 
 /* ---- the grace ---- */

@@ -1,3 +1,4 @@
+/* unit_engine_limits.c - every limit of the engine is reached, and says so. */
 #include "rig.h"
 
 #include <string.h>

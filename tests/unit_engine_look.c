@@ -1,3 +1,4 @@
+/* unit_engine_look.c - the rules of looking: peek, stat, list, sessions; nothing changes by it. */
 #include "rig.h"
 
 #include <string.h>

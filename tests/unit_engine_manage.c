@@ -1,3 +1,4 @@
+/* unit_engine_manage.c - the rules of queues: open, set, purge, remove. */
 #include "rig.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* unit_engine_put.c - the rules of put: room, waiting, order, time-outs, what is refused. */
 #include "rig.h"
 
 #include <string.h>

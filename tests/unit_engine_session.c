@@ -1,3 +1,4 @@
+/* unit_engine_session.c - the rules of sessions: hello, numbers, repeats, confirmations, cancels. */
 #include "rig.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* unit_engine_shutdown.c - the rules of join and shutdown. */
 #include "rig.h"
 
 /* ---- join ---- */

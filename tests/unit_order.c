@@ -1,3 +1,4 @@
+/* unit_order.c - random steps in the order of each kind, beside a sorted array. */
 #include "order.h"
 #include "unit.h"
 

@@ -1,3 +1,4 @@
+/* unit_python_contract.c - the rules of Python's queue as its own tests check them, said to the engine. */
 #include "rig.h"
 
 /* What CPython's own tests of `queue` (3.14: Lib/test/test_queue.py) check, said of one engine in virtual

@@ -1,3 +1,4 @@
+/* unit_python_shutdown.c - the rules of shutdown of Python's queue, said to the engine. */
 #include "rig.h"
 
 /* What CPython's own tests check of Queue.shutdown (3.14: Lib/test/test_queue.py), said of one engine in

@@ -89,6 +89,10 @@ check grep -q '"deliveries":1' out
 # 69: unreachable, reported in time; another connect time-out is obeyed.
 expect 69 mq -s ipc://nobody ping --connect-timeout 100ms
 says "mq: ping: "
+for endpoint in '' nonsense tcp://localhost tcp://127.0.0.1:x; do
+    expect 64 mq -s "$endpoint" ls
+    says "mq: ls: '$endpoint' is not an endpoint: tcp://HOST:PORT or ipc://PATH; see 'mq ls --help'"
+done
 expect 69 mq -s tcp://127.0.0.1:1 --connect-timeout 0.1 put q x
 
 kill -s STOP "$broker_pid"

@@ -11,7 +11,7 @@ on_terminal() {
 mkfifo pipe
 on_terminal 'mq put q -l <pipe' &
 putter=$!
-exec 3>pipe
+exec 3<>pipe # for writing alone it would wait for a reader, and there may be none
 tries=0
 until grep -q '[0-9] stored, 0.0 MiB' shown 2>/dev/null; do
     echo line >&3
