@@ -254,11 +254,23 @@ static enum mq_status bind_session(struct link *l, uint64_t now_ms, const struct
     return MQ_OK;
 }
 
+/* The client ends its session. */
+static void part(struct link *l, uint64_t now_ms, struct connection *c, struct ranges confirms)
+{
+    engine_bye(l->engine, now_ms, c->session, confirms);
+    l->stat.bound--;
+    connection_free(l, c);
+}
+
+/* A client that begins anew on the same connection is done with what it had before; so a connection that says
+ * nothing but hello has one session, not thousands. */
 static void on_hello(struct link *l, uint64_t now_ms, const struct link_frame *in, const struct hello *hello)
 {
     struct connection *c = find_connection(l, in->route);
-    if (c)
+    if (c && hello->resume)
         leave(l, now_ms, c);
+    else if (c)
+        part(l, now_ms, c, (struct ranges){0});
     struct welcome welcome;
     enum mq_status status = bind_session(l, now_ms, in, hello, &welcome);
     c = find_connection(l, in->route);
@@ -277,10 +289,8 @@ static void on_bye(struct link *l, uint64_t now_ms, struct connection *c, const 
 {
     struct bytes frame;
     log_event(l->log, LOG_DEBUG, "bye", LOG_FIELDS(log_number("session", engine_session_number(c->session))));
-    engine_bye(l->engine, now_ms, c->session, confirms);
-    l->stat.bound--;
     stop_listening(l, c->route, c->fd);
-    connection_free(l, c);
+    part(l, now_ms, c, confirms);
     if (codec_encode_bye_answer(l->codec, MQ_OK, &frame) == MQ_OK)
         l->door.send(l->door.context, in->route, in->fd, frame);
 }

@@ -225,7 +225,7 @@ static void a_hello_of_another_version_is_answered_unsupported(void)
     end();
 }
 
-static void a_hello_on_a_connection_of_a_session_leaves_that(void)
+static void a_new_session_on_a_connection_ends_the_one_before(void)
 {
     struct wire a, b;
     begin();
@@ -235,7 +235,26 @@ static void a_hello_on_a_connection_of_a_session_leaves_that(void)
     join(0, &a, 2);
     CHECK_EQUAL(connected(), 1);
     say_hello(0, &b, 1, true, 1);
-    hear_welcome(&b, MQ_OK);
+    hear_welcome(&b, MQ_SESSION_LOST);
+    CHECK_EQUAL(connected(), 1);
+    end();
+}
+
+static void a_session_resumed_on_a_connection_leaves_the_one_before(void)
+{
+    struct wire a, b, c;
+    begin();
+    plug_in(&a, 1, 10);
+    plug_in(&b, 2, 11);
+    plug_in(&c, 3, 12);
+    join(0, &a, 1);
+    join(0, &b, 2);
+    say_hello(0, &a, 2, true, 1);
+    hear_refused(&b, MQ_TEMPORARY);
+    hear_welcome(&a, MQ_OK);
+    CHECK_EQUAL(connected(), 1);
+    say_hello(0, &c, 1, true, 1);
+    hear_welcome(&c, MQ_OK);
     CHECK_EQUAL(connected(), 2);
     end();
 }
@@ -657,7 +676,8 @@ static void a_link_without_memory_is_none(void)
 static const struct unit_test tests[] = {
     UNIT(a_hello_is_welcomed_and_told_the_heartbeat),
     UNIT(a_hello_of_another_version_is_answered_unsupported),
-    UNIT(a_hello_on_a_connection_of_a_session_leaves_that),
+    UNIT(a_new_session_on_a_connection_ends_the_one_before),
+    UNIT(a_session_resumed_on_a_connection_leaves_the_one_before),
     UNIT(a_connection_whose_routing_id_it_chose_itself_gets_no_session),
     UNIT(a_welcome_that_cannot_be_sent_leaves_no_connection),
     UNIT(a_hello_without_memory_for_it_is_answered_temporary),
