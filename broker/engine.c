@@ -133,6 +133,12 @@ uint64_t engine_deadline_ms(const struct engine *e)
     return earlier(due, heap_first_rank(&e->lives));
 }
 
+uint64_t engine_later_ms(const struct engine *e, uint64_t wait_ms)
+{
+    uint64_t most = UINT64_MAX - 1 - e->now_ms;
+    return e->now_ms + earlier(wait_ms, most);
+}
+
 /* Time has passed. If far more than was asked for, the broker itself did not run, and those who could not
  * reach it meanwhile get that time back; what users asked for as a time-out stays. */
 void engine_clock(struct engine *e, uint64_t now_ms)

@@ -25,7 +25,6 @@ struct call *call_new(struct engine *e, struct session *s, const struct request 
     call->id_capacity = 1;
     heap_entry_init(&call->deadline);
     list_init(&call->unstored);
-    list_init(&call->spare);
     list_init(&call->leases);
     table_add(&e->calls, &call->by_number, hash_number(s, call->number));
     list_append(&s->calls, &call->of_session);
@@ -76,9 +75,7 @@ enum mq_status call_enter(struct engine *e, struct call *call, struct queue *q, 
         if (!heap_own(&e->waits, 1))
             return MQ_NO_MEMORY;
         call->owns_deadline = true;
-        uint64_t wait_ms = (uint64_t)timeout_ms;
-        uint64_t due_ms = wait_ms < UINT64_MAX - 1 - e->now_ms ? e->now_ms + wait_ms : UINT64_MAX - 1;
-        heap_add(&e->waits, &call->deadline, due_ms);
+        heap_add(&e->waits, &call->deadline, engine_later_ms(e, (uint64_t)timeout_ms));
     }
     call->queue = q;
     uint64_t *count;
@@ -114,13 +111,6 @@ static void leave_line(struct engine *e, struct call *call)
     e->waiting--;
 }
 
-static void free_spares(struct engine *e, struct call *call)
-{
-    struct list_node *node;
-    while ((node = list_first(&call->spare)))
-        lease_free_spare(e, CONTAINER_OF(node, struct lease, of_call));
-}
-
 /* From waiting to answered: whatever it had reserved for the wait is given back. */
 static void stop_waiting(struct engine *e, struct call *call)
 {
@@ -128,7 +118,9 @@ static void stop_waiting(struct engine *e, struct call *call)
     if (call->verb == MQ_VERB_PUT)
         put_drop_unstored(e, call);
     leave_line(e, call);
-    free_spares(e, call);
+    if (call->spare)
+        lease_free_spare(e, call->spare);
+    call->spare = NULL;
     call->waits = false;
 }
 

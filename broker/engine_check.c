@@ -34,16 +34,14 @@ static void check_call(const struct call *call, const struct session *s, struct 
     assert(call->waits == list_has(&call->of_queue));
     assert(call->owns_deadline == heap_has(&call->deadline));
     assert(call->waits || !call->owns_deadline);
-    assert(call->waits || list_is_empty(&call->spare));
+    assert((call->waits && call->verb == MQ_VERB_GET) == (call->spare != NULL));
+    assert(!call->spare || !call->spare->item);
     assert(call->waits || list_is_empty(&call->unstored));
     assert(!call->waits || list_is_empty(&call->leases));
     assert(!list_has(&call->of_outbox) || (!call->waits && s->peer));
     for (struct list_node *n = list_first(&call->leases); n; n = list_next(&call->leases, n))
         assert(CONTAINER_OF(n, struct lease, of_call)->call == call);
-    for (struct list_node *n = list_first(&call->spare); n; n = list_next(&call->spare, n)) {
-        assert(!CONTAINER_OF(n, struct lease, of_call)->item);
-        census->lives_owned++;
-    }
+    census->lives_owned += call->spare != NULL;
     check_put(call, census);
     census->calls++;
     census->waiting += call->waits;
@@ -168,11 +166,8 @@ static void check_room(const struct queue *q)
 {
     size_t owned = q->leased + q->order.places.count;
     bool priority = q->settings.kind == MQ_KIND_PRIORITY;
-    for (struct list_node *n = list_first(&q->getters); n && !priority; n = list_next(&q->getters, n)) {
-        const struct call *call = CONTAINER_OF(n, struct call, of_queue);
-        for (struct list_node *m = list_first(&call->spare); m; m = list_next(&call->spare, m))
-            owned++;
-    }
+    if (!priority)
+        owned += q->getter_count; /* each has a spare */
     for (struct list_node *n = list_first(&q->putters); n && priority; n = list_next(&q->putters, n)) {
         const struct call *call = CONTAINER_OF(n, struct call, of_queue);
         for (struct list_node *m = list_first(&call->unstored); m; m = list_next(&call->unstored, m))

@@ -23,23 +23,12 @@ void get_credit_grown(struct engine *e, struct session *s)
     }
 }
 
-/* One lease, so that the get can be served whatever happens; false: out of memory. */
-static bool reserve_lease(struct engine *e, struct call *call, struct queue *q)
-{
-    struct lease *lease = lease_new(e, call->session, q);
-    if (lease)
-        list_append(&call->spare, &lease->of_call);
-    return lease != NULL;
-}
-
-/* A reserved lease, or a new one if there is memory. */
+/* The reserved lease, or a new one if there is memory. */
 static struct lease *next_lease(struct engine *e, struct call *call)
 {
-    struct list_node *node = list_first(&call->spare);
-    if (!node)
-        return lease_new(e, call->session, call->queue);
-    list_remove(node);
-    return CONTAINER_OF(node, struct lease, of_call);
+    struct lease *lease = call->spare;
+    call->spare = NULL;
+    return lease ? lease : lease_new(e, call->session, call->queue);
 }
 
 /* How many bytes of items this answer may carry; the first item goes in any case. */
@@ -108,15 +97,15 @@ static enum mq_status check_now(const struct engine *e, const struct call *call,
 void get_submit(struct engine *e, struct call *call, const struct request *req)
 {
     const char *text = NULL;
-    struct queue *q = queue_find(e, req->queue);
-    if (!q) {
-        call_answer(e, call, MQ_NO_QUEUE, NULL);
+    struct queue *q = queue_or_answer(e, call, req);
+    if (!q)
         return;
-    }
     call->max = req->max;
     call->auto_done = req->auto_done;
     enum mq_status status = check_now(e, call, q, req, &text);
-    if (status == MQ_OK && !reserve_lease(e, call, q))
+    if (status == MQ_OK) /* one lease, so that the get can be served whatever happens */
+        call->spare = lease_new(e, call->session, q);
+    if (status == MQ_OK && !call->spare)
         status = MQ_NO_MEMORY;
     if (status == MQ_OK)
         status = call_enter(e, call, q, req->timeout_ms);

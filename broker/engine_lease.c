@@ -48,7 +48,6 @@ static void free_lease(struct engine *e, struct lease *lease)
 void lease_free_spare(struct engine *e, struct lease *lease)
 {
     assert(!lease->item);
-    list_remove(&lease->of_call);
     order_unreserve_take(&lease->queue->order, 1);
     free_lease(e, lease);
 }
@@ -60,9 +59,7 @@ static void set_deadline(struct engine *e, struct lease *lease, int64_t lease_ms
         heap_remove(&e->lives, &lease->timer.entry);
     if (lease_ms <= 0)
         return;
-    uint64_t most = UINT64_MAX - 1 - e->now_ms;
-    heap_add(&e->lives, &lease->timer.entry,
-             e->now_ms + ((uint64_t)lease_ms < most ? (uint64_t)lease_ms : most));
+    heap_add(&e->lives, &lease->timer.entry, engine_later_ms(e, (uint64_t)lease_ms));
 }
 
 /* The item was just taken from its queue's order. */

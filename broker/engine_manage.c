@@ -129,7 +129,7 @@ void open_submit(struct engine *e, struct call *call, const struct request *req)
 }
 
 /* The queue that a request is about; if there is none, the request has been answered. */
-static struct queue *queue_or_answer(struct engine *e, struct call *call, const struct request *req)
+struct queue *queue_or_answer(struct engine *e, struct call *call, const struct request *req)
 {
     struct queue *q = queue_find(e, req->queue);
     if (!q)

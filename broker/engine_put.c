@@ -173,11 +173,9 @@ static enum mq_status reserve(struct engine *e, struct call *call, struct queue 
 void put_submit(struct engine *e, struct call *call, const struct request *req)
 {
     const char *text = NULL;
-    struct queue *q = queue_find(e, req->queue);
-    if (!q) {
-        call_answer(e, call, MQ_NO_QUEUE, NULL);
+    struct queue *q = queue_or_answer(e, call, req);
+    if (!q)
         return;
-    }
     enum mq_status status = check_items(e, q, req, &text);
     if (status == MQ_OK && q->is_shut_down)
         status = MQ_SHUT_DOWN;

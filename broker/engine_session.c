@@ -73,13 +73,6 @@ static void stop_timer(struct engine *e, struct session *s)
         heap_remove(&e->lives, &s->timer.entry);
 }
 
-/* So many ms from now. */
-static uint64_t later(const struct engine *e, uint64_t wait_ms)
-{
-    uint64_t most = UINT64_MAX - 1 - e->now_ms;
-    return e->now_ms + (wait_ms < most ? wait_ms : most);
-}
-
 static void leave_ended(struct engine *e, struct session *s)
 {
     if (!s->ended)
@@ -171,7 +164,7 @@ void session_end(struct engine *e, struct session *s)
     return_leases(e, s, true);
     s->ended = true;
     s->lapses++;
-    s->forget_ms = later(e, e->options.remember_ms);
+    s->forget_ms = engine_later_ms(e, e->options.remember_ms);
     list_append(&e->ended, &s->of_ended);
     e->ended_count++;
     e->sessions_lost++;
@@ -186,7 +179,7 @@ void engine_disconnect(struct engine *e, uint64_t now_ms, struct session *s)
     engine_clock(e, now_ms);
     assert(s->peer);
     unbind(e, s);
-    heap_add(&e->lives, &s->timer.entry, later(e, e->options.resume_grace_ms));
+    heap_add(&e->lives, &s->timer.entry, engine_later_ms(e, e->options.resume_grace_ms));
     engine_settle(e);
 }
 

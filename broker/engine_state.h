@@ -64,7 +64,7 @@ struct call {
     struct range *ids;    /* put: of what is stored */
     size_t id_count, id_capacity;
     struct range only_ids[1]; /* `ids` of a put that was stored at once */
-    struct list spare;        /* get: the lease reserved */
+    struct lease *spare;      /* get, while it waits: the lease it has reserved, or NULL */
     struct list leases;       /* get: what was handed out and is still held, in order */
     int64_t lease_ms;         /* get */
     size_t reply_size; /* bytes of items, rows, ids and refusals: what the answer takes until confirmed */
@@ -78,7 +78,7 @@ struct lease {
     struct table_node by_item;
     struct list_node of_session; /* held, or lost */
     struct list_node of_queue;
-    struct list_node of_call; /* the get that took it, until that is confirmed; or its spares */
+    struct list_node of_call; /* the get that took it, until that is confirmed */
     struct timer timer;
     struct item *item; /* NULL: lost */
     uint64_t id;       /* of the item */
@@ -147,6 +147,7 @@ struct engine {
 
 /* engine.c */
 void engine_clock(struct engine *e, uint64_t now_ms);
+uint64_t engine_later_ms(const struct engine *e, uint64_t wait_ms); /* so many ms from now */
 void engine_mark(struct engine *e, struct queue *q);
 bool engine_serve(struct engine *e, struct queue *q); /* until nothing moves; true: something did */
 void engine_settle(struct engine *e);
@@ -199,6 +200,7 @@ void lease_submit(struct engine *e, struct call *call, const struct request *req
 
 /* engine_manage.c */
 struct queue *queue_find(const struct engine *e, struct bytes name);
+struct queue *queue_or_answer(struct engine *e, struct call *call, const struct request *req);
 void open_submit(struct engine *e, struct call *call, const struct request *req);
 void set_submit(struct engine *e, struct call *call, const struct request *req);
 void remove_submit(struct engine *e, struct call *call, const struct request *req);

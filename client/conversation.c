@@ -373,7 +373,7 @@ void conversation_abandon(struct conversation *c)
 }
 
 /* Numbers near either end are the usual case: the oldest, or the one sent last. */
-static struct exchange *find_unanswered(const struct conversation *c, uint64_t number)
+struct exchange *conversation_find(const struct conversation *c, uint64_t number)
 {
     struct exchange *first = exchange_of(list_first(&c->unanswered));
     struct exchange *last = exchange_of(list_last(&c->unanswered));
@@ -440,7 +440,7 @@ static bool crosses_the_cancel(const struct exchange *x, const struct answer *an
 
 struct exchange *conversation_answer(struct conversation *c, const struct answer *answer)
 {
-    struct exchange *x = c->line == LINE_READY ? find_unanswered(c, answer->number) : NULL;
+    struct exchange *x = c->line == LINE_READY ? conversation_find(c, answer->number) : NULL;
     if (!x || crosses_the_cancel(x, answer))
         return NULL;
     bool went_back =

@@ -104,6 +104,9 @@ struct exchange *conversation_next_lost(struct conversation *c); /* NULL: no mor
 /* The owner gives up the whole conversation: every exchange moves to the lost list. */
 void conversation_abandon(struct conversation *c);
 
+/* The unanswered exchange of this number; NULL: none. */
+struct exchange *conversation_find(const struct conversation *c, uint64_t number);
+
 /* An answer has arrived. The exchange that it ends, or NULL: a repeated answer, or a get that goes on: one
  * that the broker had cancelled while the client was away, or whose items all went back meanwhile, is asked
  * again. */

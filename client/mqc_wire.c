@@ -290,24 +290,12 @@ static enum mq_status encode(struct wire *w, const struct client_frame *frame, s
     }
 }
 
-/* Usually the last one, or near it. */
-static struct exchange *find_exchange(const struct mqc *m, uint64_t number)
-{
-    const struct list *list = &m->conversation.unanswered;
-    for (struct list_node *n = list_last(list); n; n = list_prev(list, n)) {
-        struct exchange *x = CONTAINER_OF(n, struct exchange, node);
-        if (x->request.number == number)
-            return x;
-    }
-    return NULL;
-}
-
 /* A request that has its number but cannot be put into bytes is cancelled; without hello, confirmation,
  * cancel or bye nothing goes on, and the line is made again a little later. */
 static void cannot_encode(struct mqc *m, const struct client_frame *frame, enum mq_status status)
 {
     if (frame->verb >= MQ_VERB_OPEN)
-        call_fail(find_exchange(m, frame->request.number), status);
+        call_fail(conversation_find(&m->conversation, frame->request.number), status);
     else
         lose(m, MQ_DISCONNECTED, "%s", mq_status_text(status));
 }
@@ -401,7 +389,7 @@ static bool makes_sense(const struct exchange *x, const struct answer *answer)
 
 static void answered(struct mqc *m, const struct answer *answer, zmq_msg_t *frame)
 {
-    struct exchange *x = wire_is_ready(m) ? find_exchange(m, answer->number) : NULL;
+    struct exchange *x = wire_is_ready(m) ? conversation_find(&m->conversation, answer->number) : NULL;
     if (x && !makes_sense(x, answer)) {
         lose(m, MQ_DISCONNECTED, "the broker at %s answers what was not asked", m->endpoint);
         return;
