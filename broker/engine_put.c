@@ -176,6 +176,7 @@ void put_submit(struct engine *e, struct call *call, const struct request *req)
     struct queue *q = queue_or_answer(e, call, req);
     if (!q)
         return;
+    call->partial = req->partial;
     enum mq_status status = check_items(e, q, req, &text);
     if (status == MQ_OK && q->is_shut_down)
         status = MQ_SHUT_DOWN;
@@ -244,12 +245,23 @@ static void store(struct engine *e, struct queue *q, struct call *call)
     note_id(call, item->id);
 }
 
+/* A partial put is content with what could be stored so far, if that is anything. */
+static bool is_content(const struct call *call)
+{
+    return call->partial && call->count > 0;
+}
+
 bool put_serve(struct engine *e, struct queue *q)
 {
     bool moved = false;
     struct call *call;
     while ((call = call_first(&q->putters))) {
         struct item *item = CONTAINER_OF(list_first(&call->unstored), struct item, node);
+        bool fits = queue_room(q) > 0 && put_memory_fits(e, q, item_cost_of(item));
+        if (!fits && is_content(call)) {
+            call_answer(e, call, MQ_OK, NULL);
+            continue;
+        }
         if (queue_room(q) == 0)
             return moved;
         if (!put_memory_fits(e, q, item_cost_of(item))) {

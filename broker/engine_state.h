@@ -54,6 +54,7 @@ struct call {
     bool waits; /* for its answer; from call_enter() on, in a line */
     bool owns_deadline;
     bool auto_done; /* get */
+    bool partial;   /* put */
     bool of_broker; /* stat: not of a queue */
     enum mq_status status;
     const char *text;     /* static, or NULL */

@@ -104,8 +104,10 @@ bool conversation_withdraw(struct conversation *c, struct exchange *x)
     if (x->withdrawn)
         return false;
     x->withdrawn = true;
-    x->request = (struct request){
-        .verb = x->request.verb, .number = x->request.number, .auto_done = x->request.auto_done};
+    x->request = (struct request){.verb = x->request.verb,
+                                  .number = x->request.number,
+                                  .partial = x->request.partial,
+                                  .auto_done = x->request.auto_done};
     c->cancels_due += x->sent;
     return false;
 }

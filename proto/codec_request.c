@@ -135,6 +135,27 @@ static void read_put(struct fields *f, struct request *r)
     r->put_count = count;
 }
 
+/* What is optional stands in the map at the end. Keys of later versions are ignored. */
+static void write_options(struct codec *c, const struct request *r)
+{
+    write_map(c, r->partial);
+    if (!r->partial)
+        return;
+    write_word(c, "partial");
+    write_bool(c, true);
+}
+
+static void read_options(struct fields *f, struct request *r)
+{
+    const msgpack_object *object = read_object(f, MSGPACK_OBJECT_MAP);
+    const msgpack_object *value = object ? map_find(&object->via.map, "partial") : NULL;
+    struct fields one = {.codec = f->codec, .next = value, .left = 1, .status = f->status, .why = f->why};
+    if (!value || r->verb != MQ_VERB_PUT)
+        return;
+    r->partial = read_bool(&one);
+    fields_join(f, &one);
+}
+
 static void write_get(struct codec *c, const struct request *r)
 {
     write_text(c, r->queue);
@@ -348,7 +369,7 @@ void write_request(struct codec *c, const struct request *request)
     if (is_cancel)
         return;
     form->write(c, request);
-    write_map(c, 0);
+    write_options(c, request);
 }
 
 /* A verb from later days is let through without its fields, so that it can be answered with UNSUPPORTED. */
@@ -364,7 +385,7 @@ void read_request(struct fields *f, struct request *request)
     request->confirms = read_numbers(f);
     if (form) {
         form->read(f, request);
-        read_object(f, MSGPACK_OBJECT_MAP);
+        read_options(f, request);
     }
     if (form || is_cancel)
         fields_end(f);

@@ -128,6 +128,7 @@ struct request {
     int64_t lease_ms;            /* extend: from now; 0: as long as the session */
     uint64_t after_number;       /* sessions: rows with a larger number */
     uint32_t max;                /* get, peek: items; list, sessions: rows; at least 1 */
+    bool partial;                /* put: waits for room for its first item, stores what fits, is answered */
     bool auto_done;              /* get: items are done once the session confirms the answer */
     bool untouched;              /* release: the delivery is not counted */
     bool immediate;              /* shut_down: also discard what waits */

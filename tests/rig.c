@@ -171,6 +171,7 @@ static struct request request_of(const struct rig_step *step, const uint64_t *id
         .max = step->max == RIG_ZERO ? 0
                : step->max           ? step->max
                                      : 1,
+        .partial = step->partial,
         .auto_done = step->auto_done,
         .untouched = step->untouched,
         .immediate = step->immediate,

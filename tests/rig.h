@@ -42,7 +42,7 @@ struct rig_step {
     uint32_t given;
     uint32_t max;
     uint64_t number, after_number; /* number 0: the session's next; one that was sent: said again */
-    bool auto_done, untouched, immediate, force, last, create;
+    bool partial, auto_done, untouched, immediate, force, last, create;
     bool resume;
     uint32_t version;
     const char *client_name; /* "client-N" */
@@ -78,6 +78,7 @@ struct rig_step {
 #define MAX_OF_0              .max = RIG_ZERO
 #define NUMBER(n)             .number = (n)
 #define AFTER(n)              .after_number = (n)
+#define PARTIAL               .partial = true
 #define AUTO_DONE             .auto_done = true
 #define UNTOUCHED             .untouched = true
 #define IMMEDIATE             .immediate = true

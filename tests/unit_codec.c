@@ -44,6 +44,7 @@ static void check_request(const struct request *seen, const struct request *expe
     CHECK_EQUAL(seen->lease_ms, expected->lease_ms);
     CHECK_EQUAL(seen->after_number, expected->after_number);
     CHECK_EQUAL(seen->max, expected->max);
+    CHECK_EQUAL(seen->partial, expected->partial);
     CHECK_EQUAL(seen->auto_done, expected->auto_done);
     CHECK_EQUAL(seen->untouched, expected->untouched);
     CHECK_EQUAL(seen->immediate, expected->immediate);

@@ -192,6 +192,62 @@ static void a_put_of_many_passes_through_a_small_queue_to_waiting_getters(void)
     rig_free(&r);
 }
 
+/* ---- partial puts ---- */
+
+static void a_partial_put_stores_what_fits_and_is_answered_with_how_many(void)
+{
+    struct rig r = rig_new((struct rig_options){.maxsize = 2});
+    rig_put(&r, BODIES("a", "b", "c", "d"), FOREVER, PARTIAL, OK);
+    CHECK_EQUAL(rig_last(&r)->answer.count, 2);
+    CHECK_EQUAL(rig_last(&r)->ids[1], rig_id(&r, "b"));
+    CHECK_SIZES(&r, "q", 2, 0);
+    rig_get(&r, MAX(9), GIVES("a b"));
+    rig_free(&r);
+}
+
+static void a_partial_put_waits_until_its_first_item_can_be_stored(void)
+{
+    struct rig r = rig_new((struct rig_options){.maxsize = 1});
+    rig_put(&r, BODY("a"), OK);
+    rig_put(&r, SESSION(2), BODIES("b", "c"), FOREVER, PARTIAL, WAITS);
+    rig_put(&r, SESSION(3), BODY("d"), FOREVER, WAITS);
+    rig_get(&r, GIVES("a"));
+    CHECK_REPLY(&r, SESSION(2), MQ_OK, "");
+    CHECK_EQUAL(rig_last(&r)->answer.count, 1);
+    CHECK_NO_REPLY(&r);
+    rig_get(&r, GIVES("b"));
+    CHECK_REPLY(&r, SESSION(3), MQ_OK, "");
+    rig_free(&r);
+}
+
+static void a_partial_put_that_fits_is_stored_whole(void)
+{
+    struct rig r = rig_new((struct rig_options){0});
+    rig_put(&r, BODIES("a", "b", "c"), FOREVER, PARTIAL, OK);
+    CHECK_EQUAL(rig_last(&r)->answer.count, 3);
+    rig_free(&r);
+}
+
+static void a_partial_put_of_which_nothing_fits_in_time_is_refused_like_any_other(void)
+{
+    struct rig r = rig_new((struct rig_options){.maxsize = 1});
+    rig_put(&r, BODY("a"), OK);
+    rig_put(&r, SESSION(2), BODIES("b", "c"), PARTIAL, SAYS(MQ_FULL));
+    rig_put(&r, SESSION(2), BODIES("b", "c"), TIMEOUT(100), PARTIAL, WAITS);
+    rig_run_to(&r, 100);
+    CHECK_REPLY(&r, SESSION(2), MQ_FULL, "");
+    CHECK_EQUAL(rig_last(&r)->answer.count, 0);
+    rig_free(&r);
+}
+
+static void a_partial_put_that_does_not_wait_is_ok_if_anything_is_stored(void)
+{
+    struct rig r = rig_new((struct rig_options){.maxsize = 1});
+    rig_put(&r, BODIES("a", "b"), PARTIAL, OK);
+    CHECK_EQUAL(rig_last(&r)->answer.count, 1);
+    rig_free(&r);
+}
+
 /* ---- order ---- */
 
 static void waiting_putters_are_served_in_arrival_order(void)
@@ -410,6 +466,11 @@ static const struct unit_test tests[] = {
     UNIT(a_put_of_many_is_accepted_item_by_item_as_room_appears),
     UNIT(a_put_of_many_whose_time_is_over_keeps_what_was_stored),
     UNIT(a_put_of_many_passes_through_a_small_queue_to_waiting_getters),
+    UNIT(a_partial_put_stores_what_fits_and_is_answered_with_how_many),
+    UNIT(a_partial_put_waits_until_its_first_item_can_be_stored),
+    UNIT(a_partial_put_that_fits_is_stored_whole),
+    UNIT(a_partial_put_of_which_nothing_fits_in_time_is_refused_like_any_other),
+    UNIT(a_partial_put_that_does_not_wait_is_ok_if_anything_is_stored),
     UNIT(waiting_putters_are_served_in_arrival_order),
     UNIT(a_waiting_put_of_many_is_stored_whole_before_the_next_putter),
     UNIT(a_new_put_never_overtakes_a_waiting_one),

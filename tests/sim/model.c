@@ -273,11 +273,13 @@ static bool is_awaited(const struct hello *hello, uint64_t number)
 
 static void confirm_not_awaited(struct model *m, struct model_session *s, const struct hello *hello)
 {
-    for (uint64_t number = 1; number < hello->next_number; number++) {
-        struct range one = {number, number};
+    struct range *others = sim_alloc(hello->next_number * sizeof *others);
+    size_t count = 0;
+    for (uint64_t number = 1; number < hello->next_number; number++)
         if (!is_awaited(hello, number))
-            confirm(m, s, (struct ranges){&one, 1});
-    }
+            others[count++] = (struct range){number, number};
+    confirm(m, s, (struct ranges){others, count});
+    free(others);
 }
 
 enum mq_status model_hello(struct model *m, const struct hello *hello, void *peer, void **ret_old_peer,

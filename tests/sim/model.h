@@ -45,7 +45,7 @@ struct model_call {
     struct model_queue *queue;
     enum mq_verb verb;
     uint64_t number, due_ms;
-    bool waits, is_owed, auto_done;
+    bool waits, is_owed, auto_done, partial;
     enum mq_status status;
     uint64_t count;
     uint32_t max;

@@ -201,8 +201,15 @@ static void store(struct model *m, struct model_queue *q, struct model_call *cal
 static bool serve_putters(struct model *m, struct model_queue *q)
 {
     bool moved = false;
-    for (struct model_call *call; (call = model_first_in_line(m, q, MQ_VERB_PUT)) && model_room(m, q) > 0;) {
-        if (!model_memory_fits(m, q, cost_of(&call->unstored[call->unstored_first]))) {
+    for (struct model_call *call; (call = model_first_in_line(m, q, MQ_VERB_PUT));) {
+        bool fits = model_memory_fits(m, q, cost_of(&call->unstored[call->unstored_first]));
+        if (call->partial && call->count > 0 && (!fits || model_room(m, q) == 0)) {
+            model_answer(m, call, MQ_OK);
+            continue;
+        }
+        if (model_room(m, q) == 0)
+            return moved;
+        if (!fits) {
             if (!q->waits_for_memory) {
                 q->waits_for_memory = ++m->turn;
                 m->memory_freed = true; /* what waits here counts no more */

@@ -87,6 +87,7 @@ static void start_put(struct model *m, struct model_call *call, struct model_que
                       const struct request *req)
 {
     bool at_once = false;
+    call->partial = req->partial;
     enum mq_status status = check_put(m, call, q, req, &at_once);
     if (status == MQ_OK && !at_once && req->put_count > 1)
         call->reply_size = req->put_count * sizeof(struct range);

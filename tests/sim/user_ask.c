@@ -106,6 +106,7 @@ static void ask_put(struct user *u, size_t queue)
     }
     op->x.request.puts = op->puts;
     op->x.request.put_count = count;
+    op->x.request.partial = chance_percent(30);
     op->x.deadline_ms = some_deadline();
     ask(u, op);
 }
