@@ -124,7 +124,8 @@ enum mq_status client_leave(struct mqc *m, enum mq_status status)
 static bool options_are_valid(const struct mqc_options *o)
 {
     if (o->given & ~(uint32_t)(MQC_OPTION_CLIENT_NAME | MQC_OPTION_CONNECT_TIMEOUT |
-                               MQC_OPTION_CLOSE_TIMEOUT | MQC_OPTION_NO_RENEW))
+                               MQC_OPTION_CLOSE_TIMEOUT | MQC_OPTION_NO_RENEW | MQC_OPTION_ASYNC_ITEMS |
+                               MQC_OPTION_ASYNC_BYTES | MQC_OPTION_ASYNC_REFUSES))
         return false;
     if (o->given & MQC_OPTION_CLIENT_NAME) {
         struct bytes name = mq_bytes(o->client_name);
@@ -135,6 +136,9 @@ static bool options_are_valid(const struct mqc_options *o)
         (!is_timeout(o->connect_timeout_ms) || !o->connect_timeout_ms))
         return false;
     if (o->given & MQC_OPTION_CLOSE_TIMEOUT && !is_timeout(o->close_timeout_ms))
+        return false;
+    if ((o->given & MQC_OPTION_ASYNC_ITEMS && !o->async_items) ||
+        (o->given & MQC_OPTION_ASYNC_BYTES && !o->async_bytes))
         return false;
     return is_zero(o->reserved, sizeof o->reserved / sizeof *o->reserved);
 }
@@ -160,6 +164,7 @@ static void init_lists(struct mqc *m)
     list_init(&m->renewals);
     list_init(&m->queues);
     table_init(&m->leases);
+    async_init(&m->async);
     m->renew_due_ms = m->flush_due_ms = NEVER;
 }
 

@@ -96,6 +96,9 @@ enum mqc_option {
     MQC_OPTION_CONNECT_TIMEOUT = 1 << 1,
     MQC_OPTION_CLOSE_TIMEOUT = 1 << 2,
     MQC_OPTION_NO_RENEW = 1 << 3,
+    MQC_OPTION_ASYNC_ITEMS = 1 << 4,
+    MQC_OPTION_ASYNC_BYTES = 1 << 5,
+    MQC_OPTION_ASYNC_REFUSES = 1 << 6,
 };
 struct mqc_options {
     uint32_t given;
@@ -104,7 +107,11 @@ struct mqc_options {
                                    or MQ_FOREVER; default 5000 */
     int64_t close_timeout_ms; /* the most that mqc_close waits for the broker, or MQ_FOREVER; default 5000 */
     bool no_renew;            /* do not renew leases for the program */
-    uint64_t reserved[12];    /* zero, else MQ_INVALID */
+    bool async_refuses;       /* mqc_put_async: a full window is MQ_FULL at once, instead of blocking */
+    size_t async_items;       /* ... the window: most items without a result, at least 1; default 65536 */
+    size_t async_bytes;       /* ... and bytes of their bodies, at least 1; default 16 MiB. One larger body
+                                 alone is fine */
+    uint64_t reserved[10];    /* zero, else MQ_INVALID */
 };
 
 /* Settings to open a queue with; see enum mq_setting for `given`. */
@@ -120,7 +127,8 @@ struct mqc_queue_options {
     enum mqc_open_mode mode;
     int64_t maxsize;       /* bound on waiting items; 0 or less: none */
     int64_t lease_ms;      /* how long a lease lasts unless renewed; 0: as long as the session */
-    uint64_t reserved[12]; /* zero, else MQ_INVALID */
+    uint32_t prefetch;     /* items that gets of this handle may fetch ahead at most; 0: none */
+    uint64_t reserved[11]; /* zero, else MQ_INVALID */
 };
 
 /* A priority. Zero-initialised: none, which on a priority queue is integer 0. Made by mqc_key_*; pointers are
@@ -298,6 +306,32 @@ enum mq_status mqc_put_many(struct mqc_queue *queue, const struct mqc_put *puts,
 /* The same, and the ids of the stored items in ret_ids[0..*ret_stored), which holds `count`. */
 enum mq_status mqc_put_many_ids(struct mqc_queue *queue, const struct mqc_put *puts, size_t count,
                                 int64_t timeout_ms, size_t *ret_stored, uint64_t *ret_ids);
+
+/* Hands the item to the library, which copies body and priority, and returns; many such items share a
+ * request. The items of one queue handle, and what mqc_put puts through it, are stored in the order of the
+ * calls. MQ_OK: the item is accepted, and `on_done` (may be NULL) will be called once with its result: MQ_OK
+ * and its id, or a status of mqc_put, MQ_INTERRUPTED excepted; it waits for room like mqc_put with
+ * MQ_FOREVER, and gives up with MQ_DISCONNECTED like that. Anything else: not accepted, and on_done is not
+ * called. The items that have no result yet, and those whose on_done has not returned, are the window,
+ * bounded by the options async_items and async_bytes of mqc_open. A full one blocks the call until there is
+ * room in it; with the option async_refuses it is MQ_FULL, and mqc_error() speaks of the window. on_done is
+ * called on the library's thread, without locks, in the order of the calls of one handle. It may call
+ * anything but mqc_close, but should be short: that thread also renews leases. A put of its own is not held
+ * up by those whose on_done has not returned. mqc_close waits for results, at most its close time-out, then
+ * the rest is MQ_CLOSED. Closing the queue handle changes nothing. MQ_INTERRUPTED, MQ_DISCONNECTED: while it
+ * was blocked. MQ_INVALID, MQ_TOO_BIG: as of mqc_put, as far as the library can see. MQ_NO_MEMORY: also no
+ * thread to be had. MQ_NO_QUEUE, MQ_EXISTS: the handle could not be opened again. MQ_CLOSED. */
+typedef void mqc_put_done(void *context, enum mq_status status, uint64_t id);
+enum mq_status mqc_put_async(struct mqc_queue *queue, const struct mqc_put *put, mqc_put_done *on_done,
+                             void *context);
+
+/* Waits until every item that mqc_put_async accepted before has its result and its on_done has returned, and
+ * until every task_done that was gathered before (see prefetch) is answered. Calls of other threads meanwhile
+ * are not waited for. Called by an on_done, it waits for results only.
+ * Returns the first refusal since the last flush that told one, which is the status of an item or a
+ * task_done, and mqc_error() has its words; MQ_OK if there was none. MQ_TIMED_OUT: results are missing after
+ * timeout_ms (with MQ_NOWAIT: now). MQ_INTERRUPTED, MQ_CLOSED, MQ_INVALID. */
+enum mq_status mqc_flush(struct mqc *mqc, int64_t timeout_ms);
 
 /* ---- Getting ------------------------------------------------------------------------------------------- */
 

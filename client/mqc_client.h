@@ -15,6 +15,7 @@
 
 #include "conversation.h"
 #include "mqc.h"
+#include "mqc_async.h"
 #include "mqc_helper.h"
 #include "mqc_wire.h"
 #include "table.h"
@@ -61,6 +62,7 @@ struct mqc {
     uint64_t flush_due_ms; /* confirmations must be sent by then */
     struct list queues;    /* handles to be opened again in a new session */
     struct helper helper;
+    struct async async;
 };
 
 uint64_t monotonic_ms(void);

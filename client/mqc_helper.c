@@ -33,6 +33,7 @@ static void work(struct mqc *m)
         lease_renew(m, now_ms);
     flush_confirms(m, now_ms);
     wire_turn(m);
+    async_work(m);
 }
 
 static uint64_t next_work_ms(const struct mqc *m)

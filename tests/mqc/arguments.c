@@ -41,8 +41,8 @@ static void options_out_of_range_open_nothing(void)
     static char long_name[300];
     memset(long_name, 'x', sizeof long_name - 1);
     CHECK_EQUAL(mqc_open(NULL, NULL, NULL), MQ_INVALID);
-    CHECK_EQUAL(open_with((struct mqc_options){.given = 1 << 4}), MQ_INVALID);
-    CHECK_EQUAL(open_with((struct mqc_options){.reserved = {[11] = 1}}), MQ_INVALID);
+    CHECK_EQUAL(open_with((struct mqc_options){.given = 1 << 7}), MQ_INVALID);
+    CHECK_EQUAL(open_with((struct mqc_options){.reserved = {[9] = 1}}), MQ_INVALID);
     struct mqc_options o = {.given = MQC_OPTION_CLIENT_NAME};
     CHECK_EQUAL(open_with(o), MQ_INVALID);
     o.client_name = long_name;
@@ -55,6 +55,8 @@ static void options_out_of_range_open_nothing(void)
     CHECK_EQUAL(open_with(o), MQ_INVALID);
     o = (struct mqc_options){.given = MQC_OPTION_CLOSE_TIMEOUT, .close_timeout_ms = -2};
     CHECK_EQUAL(open_with(o), MQ_INVALID);
+    CHECK_EQUAL(open_with((struct mqc_options){.given = MQC_OPTION_ASYNC_ITEMS}), MQ_INVALID);
+    CHECK_EQUAL(open_with((struct mqc_options){.given = MQC_OPTION_ASYNC_BYTES}), MQ_INVALID);
 }
 
 static enum mq_status queue_with(const char *name, struct mqc_queue_options options)

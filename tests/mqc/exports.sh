@@ -5,7 +5,7 @@ shared=$1 static=$2 header=$3
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-grep -o 'mqc_[a-z_]*(' "$header" | tr -d '(' | sort -u >"$scratch/header"
+grep -v '^typedef' "$header" | grep -o 'mqc_[a-z_]*(' | tr -d '(' | sort -u >"$scratch/header"
 nm -D --defined-only "$shared" | awk '{print $NF}' | sort -u >"$scratch/shared"
 nm -g --defined-only "$static" | awk 'NF == 3 {print $3}' | sort -u >"$scratch/static"
 for library in shared static; do
