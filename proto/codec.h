@@ -10,6 +10,8 @@
 
 #include "proto.h"
 
+enum { CODEC_HEAD_SIZE = 64 };
+
 struct codec;
 
 struct codec *codec_new(void);        /* NULL: out of memory */
@@ -37,6 +39,11 @@ enum mq_status codec_encode_probe(struct codec *codec, struct bytes *ret_frame);
 enum mq_status codec_encode_request(struct codec *codec, const struct request *request,
                                     struct bytes *ret_frame);
 enum mq_status codec_encode_answer(struct codec *codec, const struct answer *answer, struct bytes *ret_frame);
+
+/* The memory of the frame that has just been encoded without a failure becomes the caller's, who frees it
+ * with free(); so a frame is written where it will be sent from. CODEC_HEAD_SIZE bytes before the frame are
+ * the caller's, too; the memory begins there. */
+void *codec_take_frame(struct codec *codec);
 
 /* An upper bound of the bytes that one item adds to a frame, so that frames can be filled without trying. */
 size_t codec_item_size(size_t body_size, size_t key_size);

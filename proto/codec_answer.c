@@ -2,6 +2,8 @@
  * its fields whatever its status is, empty where they mean nothing. */
 #include "codec_parts.h"
 
+#include <assert.h>
+
 static void write_ranged_count(struct codec *c, const struct answer *a)
 {
     write_uint(c, a->count);
@@ -31,54 +33,14 @@ static void read_count(struct fields *f, struct answer *a)
     a->count = read_uint(f, UINT64_MAX);
 }
 
-/* An item is [id, deliveries, body], in a priority queue [id, deliveries, body, key]. */
 static void write_items(struct codec *c, const struct answer *a)
 {
-    write_array(c, a->item_count);
-    for (size_t i = 0; i < a->item_count; i++) {
-        const struct item_view *item = &a->items[i];
-        write_array(c, item->key.size ? 4 : 3);
-        write_uint(c, item->id);
-        write_uint(c, item->deliveries);
-        write_binary(c, item->body);
-        if (item->key.size)
-            write_binary(c, item->key);
-    }
-}
-
-static bool is_item(const msgpack_object *object)
-{
-    const msgpack_object_array *parts = &object->via.array;
-    return object->type == MSGPACK_OBJECT_ARRAY && (parts->size == 3 || parts->size == 4) &&
-           parts->ptr[0].type == MSGPACK_OBJECT_POSITIVE_INTEGER &&
-           parts->ptr[1].type == MSGPACK_OBJECT_POSITIVE_INTEGER && parts->ptr[1].via.u64 <= UINT32_MAX &&
-           parts->ptr[2].type == MSGPACK_OBJECT_BIN &&
-           (parts->size == 3 || (parts->ptr[3].type == MSGPACK_OBJECT_BIN && parts->ptr[3].via.bin.size));
-}
-
-static void read_item(struct fields *f, const msgpack_object *object, struct item_view *item)
-{
-    if (!is_item(object)) {
-        fields_fail(f, "an item is its id, deliveries and body, and maybe a key");
-        return;
-    }
-    const msgpack_object *part = object->via.array.ptr;
-    *item = (struct item_view){.id = part[0].via.u64,
-                               .deliveries = (uint32_t)part[1].via.u64,
-                               .body = {part[2].via.bin.ptr, part[2].via.bin.size}};
-    if (object->via.array.size == 4)
-        item->key = (struct bytes){part[3].via.bin.ptr, part[3].via.bin.size};
+    write_item_views(c, a->items, a->item_count);
 }
 
 static void read_items(struct fields *f, struct answer *a)
 {
-    const msgpack_object *list = NULL;
-    size_t count = read_list(f, MQ_ITEMS_MAX, &list);
-    struct item_view *items = fields_room(f, count, sizeof *items);
-    for (size_t i = 0; i < count && f->status == MQ_OK; i++)
-        read_item(f, &list[i], &items[i]);
-    a->items = items;
-    a->item_count = count;
+    a->items = read_item_views(f, &a->item_count);
 }
 
 static void write_leased_items(struct codec *c, const struct answer *a)
@@ -105,26 +67,24 @@ static void write_refusals(struct codec *c, const struct answer *a)
 
 static void read_refusals(struct fields *f, struct answer *a)
 {
-    const msgpack_object *list = NULL;
-    size_t count = read_list(f, 2 * MQ_ITEMS_MAX, &list);
-    struct fields flat = {.codec = f->codec, .next = list, .left = count, .status = f->status, .why = f->why};
-    struct refusal *refusals = fields_room(&flat, (count + 1) / 2, sizeof *refusals);
-    for (size_t i = 0; i < (count + 1) / 2 && flat.status == MQ_OK; i++) {
+    struct fields flat = read_list(f, 2 * MQ_ITEMS_MAX);
+    size_t count = (flat.left + 1) / 2;
+    struct refusal *refusals = fields_room(&flat, count, sizeof *refusals);
+    for (size_t i = 0; i < count && flat.status == MQ_OK; i++) {
         refusals[i].id = read_uint(&flat, UINT64_MAX);
         refusals[i].status = read_status(&flat);
     }
     fields_join(f, &flat);
     a->refusals = refusals;
-    a->refusal_count = count / 2;
+    a->refusal_count = count;
 }
 
-static void read_queue_stat(struct fields *f, const msgpack_object *object, struct queue_stat *stat)
+/* One of a list of rows. */
+static void read_listed_row(struct fields *list, const struct row_form *form, void *row)
 {
-    *stat = (struct queue_stat){.settings.given = MQ_SETTINGS_ALL};
-    if (object->type != MSGPACK_OBJECT_MAP)
-        fields_fail(f, "a row is not a map");
-    else
-        read_row(f, &queue_row, &object->via.map, stat);
+    struct fields map = fields_of(list, TOKEN_MAP, SIZE_MAX, "a row is not a map");
+    read_row(&map, form, row);
+    fields_join(list, &map);
 }
 
 /* What is told is a queue's if it has a name, the broker's if it has a version; empty if there is nothing. */
@@ -138,28 +98,47 @@ static void write_stat(struct codec *c, const struct answer *a)
         write_map(c, 0);
 }
 
+/* Looks ahead: nothing is read. */
+static bool has_key(struct fields map, const char *word)
+{
+    struct bytes name;
+    for (; read_key(&map, &name); fields_skip(&map, 1))
+        if (is_word(name, word))
+            return true;
+    return false;
+}
+
+static void read_one_queue(struct fields *map, struct answer *a)
+{
+    struct queue_stat *queue = fields_room(map, 1, sizeof *queue);
+    if (!queue)
+        return;
+    *queue = (struct queue_stat){.settings.given = MQ_SETTINGS_ALL};
+    read_row(map, &queue_row, queue);
+    a->queues = queue;
+    a->queue_count = 1;
+}
+
+static void read_broker(struct fields *map, struct answer *a)
+{
+    struct broker_stat *broker = fields_room(map, 1, sizeof *broker);
+    if (!broker)
+        return;
+    *broker = (struct broker_stat){0};
+    read_row(map, &broker_row, broker);
+    a->broker = broker;
+}
+
 static void read_stat(struct fields *f, struct answer *a)
 {
-    const msgpack_object *object = read_object(f, MSGPACK_OBJECT_MAP);
-    if (!object || !object->via.map.size)
-        return;
-    if (map_find(&object->via.map, "name")) {
-        struct queue_stat *queue = fields_room(f, 1, sizeof *queue);
-        if (!queue)
-            return;
-        read_queue_stat(f, object, queue);
-        a->queues = queue;
-        a->queue_count = 1;
-    } else if (map_find(&object->via.map, "version")) {
-        struct broker_stat *broker = fields_room(f, 1, sizeof *broker);
-        if (!broker)
-            return;
-        *broker = (struct broker_stat){0};
-        read_row(f, &broker_row, &object->via.map, broker);
-        a->broker = broker;
-    } else {
-        fields_fail(f, "a stat has neither name nor version");
-    }
+    struct fields map = read_map(f);
+    if (has_key(map, "name"))
+        read_one_queue(&map, a);
+    else if (has_key(map, "version"))
+        read_broker(&map, a);
+    else if (map.left)
+        fields_fail(&map, "a stat has neither name nor version");
+    fields_join(f, &map);
 }
 
 static void write_list(struct codec *c, const struct answer *a)
@@ -171,11 +150,14 @@ static void write_list(struct codec *c, const struct answer *a)
 
 static void read_queues(struct fields *f, struct answer *a)
 {
-    const msgpack_object *list = NULL;
-    size_t count = read_list(f, MQ_ROWS_MAX, &list);
-    struct queue_stat *queues = fields_room(f, count, sizeof *queues);
-    for (size_t i = 0; i < count && f->status == MQ_OK; i++)
-        read_queue_stat(f, &list[i], &queues[i]);
+    struct fields list = read_list(f, MQ_ROWS_MAX);
+    size_t count = list.left;
+    struct queue_stat *queues = fields_room(&list, count, sizeof *queues);
+    for (size_t i = 0; i < count && list.status == MQ_OK; i++) {
+        queues[i] = (struct queue_stat){.settings.given = MQ_SETTINGS_ALL};
+        read_listed_row(&list, &queue_row, &queues[i]);
+    }
+    fields_join(f, &list);
     a->queues = queues;
     a->queue_count = count;
 }
@@ -187,22 +169,16 @@ static void write_sessions(struct codec *c, const struct answer *a)
         write_row(c, &session_row, &a->sessions[i]);
 }
 
-static void read_session(struct fields *f, const msgpack_object *object, struct session_row *session)
-{
-    *session = (struct session_row){0};
-    if (object->type != MSGPACK_OBJECT_MAP)
-        fields_fail(f, "a row is not a map");
-    else
-        read_row(f, &session_row, &object->via.map, session);
-}
-
 static void read_sessions(struct fields *f, struct answer *a)
 {
-    const msgpack_object *list = NULL;
-    size_t count = read_list(f, MQ_ROWS_MAX, &list);
-    struct session_row *sessions = fields_room(f, count, sizeof *sessions);
-    for (size_t i = 0; i < count && f->status == MQ_OK; i++)
-        read_session(f, &list[i], &sessions[i]);
+    struct fields list = read_list(f, MQ_ROWS_MAX);
+    size_t count = list.left;
+    struct session_row *sessions = fields_room(&list, count, sizeof *sessions);
+    for (size_t i = 0; i < count && list.status == MQ_OK; i++) {
+        sessions[i] = (struct session_row){0};
+        read_listed_row(&list, &session_row, &sessions[i]);
+    }
+    fields_join(f, &list);
     a->sessions = sessions;
     a->session_count = count;
 }
@@ -266,14 +242,18 @@ void write_answer(struct codec *c, const struct answer *answer)
 
 static void read_text_option(struct fields *f, struct answer *answer)
 {
-    const msgpack_object *options = read_object(f, MSGPACK_OBJECT_MAP);
-    const msgpack_object *text = options ? map_find(&options->via.map, "text") : NULL;
-    if (!text)
-        return;
-    if (text->type == MSGPACK_OBJECT_STR)
-        answer->text = (struct bytes){text->via.str.ptr, text->via.str.size};
-    else
-        fields_fail(f, "a text is not a text");
+    struct fields map = read_map(f);
+    struct bytes name;
+    while (read_key(&map, &name)) {
+        struct token token;
+        if (!is_word(name, "text"))
+            fields_skip(&map, 1);
+        else if (fields_next(&map, &token) && token.type == TOKEN_TEXT)
+            answer->text = token.bytes;
+        else
+            fields_fail(&map, "a text is not a text");
+    }
+    fields_join(f, &map);
 }
 
 void read_answer(struct fields *f, struct answer *answer)
@@ -287,5 +267,11 @@ void read_answer(struct fields *f, struct answer *answer)
     }
     form->read(f, answer);
     read_text_option(f, answer);
-    fields_end(f);
+}
+
+size_t answer_size(const struct answer *answer)
+{
+    enum { HEAD = 64, RANGE = 18, REFUSAL = 12 };
+    return HEAD + answer->text.size + RANGE * answer->id_range_count + REFUSAL * answer->refusal_count +
+           item_views_size(answer->items, answer->item_count);
 }

@@ -1,7 +1,6 @@
-/* codec_field.c - single fields: reading them from msgpack's objects, writing them into the output buffer. */
-#include "codec_parts.h"
+/* codec_field.c - single fields: reading them with the cursor, packing them into the output buffer. */
+#include "codec_pack.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void fields_fail(struct fields *f, const char *why)
@@ -18,29 +17,31 @@ static void fields_fail_memory(struct fields *f)
     f->status = MQ_NO_MEMORY;
 }
 
+static void fields_fault(struct fields *f, const char *fault)
+{
+    if (fault)
+        fields_fail(f, fault);
+}
+
 void fields_open(struct fields *f, struct codec *codec, struct bytes frame)
 {
-    *f = (struct fields){.codec = codec, .status = MQ_OK};
-    const char *fault = shape_fault(frame);
-    if (fault) {
-        fields_fail(f, fault);
-        return;
-    }
-    msgpack_object root;
-    size_t offset = 0;
+    struct cursor whole = {.at = frame.data, .end = (const uint8_t *)frame.data + frame.size};
+    struct fields outside = {.codec = codec, .cursor = whole, .left = 1, .objects = 1, .status = MQ_OK};
     msgpack_zone_clear(&codec->zone);
-    switch (msgpack_unpack(frame.data, frame.size, &offset, &codec->zone, &root)) {
-    case MSGPACK_UNPACK_SUCCESS:
-        f->next = root.via.array.ptr;
-        f->left = root.via.array.size;
-        return;
-    case MSGPACK_UNPACK_NOMEM_ERROR:
-        fields_fail_memory(f);
-        return;
-    default: /* shape_fault() is the stricter one, so this is not to be expected; but these are a peer's bytes
-              */
-        fields_fail(f, "frame is not msgpack");
-    }
+    *f = fields_of(&outside, TOKEN_ARRAY, SIZE_MAX, WRONG_TYPE);
+}
+
+/* What is wrong with the bytes counts before what is wrong with their meaning. */
+enum mq_status fields_close(struct fields *f, struct bytes frame, const char **ret_why)
+{
+    fields_end(f);
+    if (f->cursor.at != f->cursor.end)
+        fields_fail(f, SHAPE_LEFT_OVER);
+    if (f->status == MQ_OK)
+        return MQ_OK;
+    const char *fault = shape_fault(frame);
+    *ret_why = fault ? fault : f->why;
+    return fault ? MQ_INVALID : f->status;
 }
 
 void fields_end(struct fields *f)
@@ -49,58 +50,76 @@ void fields_end(struct fields *f)
         fields_fail(f, "too many fields");
 }
 
-static const msgpack_object *read_any(struct fields *f)
+bool fields_next(struct fields *f, struct token *ret)
 {
     if (f->status != MQ_OK)
-        return NULL;
+        return false;
     if (!f->left) {
         fields_fail(f, "too few fields");
-        return NULL;
+        return false;
     }
     f->left--;
-    return f->next++;
+    fields_fault(f, token_read(&f->cursor, ret));
+    return f->status == MQ_OK;
 }
 
-const msgpack_object *read_object(struct fields *f, msgpack_object_type type)
+void fields_skip(struct fields *f, size_t count)
 {
-    const msgpack_object *object = read_any(f);
-    if (object && object->type != type) {
-        fields_fail(f, "a field has the wrong type");
-        return NULL;
+    for (size_t i = 0; i < count && f->status == MQ_OK; i++) {
+        f->left--;
+        fields_fault(f, shape_skip(&f->cursor, f->depth, &f->objects));
     }
-    return object;
+}
+
+static bool read_token(struct fields *f, enum token_type type, struct token *ret)
+{
+    if (!fields_next(f, ret))
+        return false;
+    if (ret->type == type)
+        return true;
+    fields_fail(f, WRONG_TYPE);
+    return false;
 }
 
 uint64_t read_uint(struct fields *f, uint64_t max)
 {
-    const msgpack_object *object = read_object(f, MSGPACK_OBJECT_POSITIVE_INTEGER);
-    if (object && object->via.u64 > max)
-        fields_fail(f, "a number is too large");
-    return f->status == MQ_OK ? object->via.u64 : 0;
+    struct token token;
+    if (!read_token(f, TOKEN_UINT, &token))
+        return 0;
+    if (token.number <= max)
+        return token.number;
+    fields_fail(f, "a number is too large");
+    return 0;
 }
 
 int64_t read_int(struct fields *f)
 {
-    const msgpack_object *object = read_any(f);
-    if (object && object->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
-        return object->via.i64;
-    if (object && object->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
-        fields_fail(f, "a field has the wrong type");
-    else if (object && object->via.u64 > INT64_MAX)
+    struct token token;
+    if (!fields_next(f, &token))
+        return 0;
+    if (token.type != TOKEN_INT && token.type != TOKEN_UINT)
+        fields_fail(f, WRONG_TYPE);
+    else if (token.type == TOKEN_UINT && token.number > INT64_MAX)
         fields_fail(f, "a number is too large");
-    return f->status == MQ_OK ? object->via.i64 : 0;
+    return f->status == MQ_OK ? (int64_t)token.number : 0;
 }
 
 bool read_bool(struct fields *f)
 {
-    const msgpack_object *object = read_object(f, MSGPACK_OBJECT_BOOLEAN);
-    return object && object->via.boolean;
+    struct token token;
+    return read_token(f, TOKEN_BOOL, &token) && token.number;
 }
 
 struct bytes read_text(struct fields *f)
 {
-    const msgpack_object *object = read_object(f, MSGPACK_OBJECT_STR);
-    return object ? (struct bytes){object->via.str.ptr, object->via.str.size} : (struct bytes){NULL, 0};
+    struct token token;
+    return read_token(f, TOKEN_TEXT, &token) ? token.bytes : (struct bytes){NULL, 0};
+}
+
+struct bytes read_binary(struct fields *f)
+{
+    struct token token;
+    return read_token(f, TOKEN_BINARY, &token) ? token.bytes : (struct bytes){NULL, 0};
 }
 
 /* Codes that a newer peer knows and we do not are let through. */
@@ -109,27 +128,61 @@ enum mq_status read_status(struct fields *f)
     return (enum mq_status)read_uint(f, UINT16_MAX);
 }
 
-size_t read_list(struct fields *f, size_t max, const msgpack_object **ret_list)
+struct fields fields_of(struct fields *f, enum token_type type, size_t max, const char *why_not)
 {
-    const msgpack_object *object = read_object(f, MSGPACK_OBJECT_ARRAY);
-    if (object && object->via.array.size > max)
+    struct token token;
+    if (!fields_next(f, &token))
+        token = (struct token){.type = type};
+    else if (token.type != type)
+        fields_fail(f, why_not);
+    else if (token.number > max)
         fields_fail(f, "a list is too long");
-    if (f->status != MQ_OK)
-        return 0;
-    *ret_list = object->via.array.ptr;
-    return object->via.array.size;
+    else
+        fields_fault(f, shape_enter(&f->cursor, &token, f->depth, &f->objects));
+    struct fields inner = *f;
+    inner.depth++;
+    inner.left = 0;
+    if (f->status == MQ_OK)
+        inner.left = type == TOKEN_MAP ? 2 * token.number : token.number;
+    return inner;
 }
 
-struct fields fields_of(struct fields *f, const msgpack_object *object)
+struct fields read_list(struct fields *f, size_t max)
 {
-    struct fields inner = {.codec = f->codec, .status = f->status, .why = f->why};
-    if (object->type != MSGPACK_OBJECT_ARRAY) {
-        fields_fail(&inner, "a field has the wrong type");
-        return inner;
+    return fields_of(f, TOKEN_ARRAY, max, WRONG_TYPE);
+}
+
+struct fields read_map(struct fields *f)
+{
+    return fields_of(f, TOKEN_MAP, SIZE_MAX, WRONG_TYPE);
+}
+
+bool read_key(struct fields *map, struct bytes *ret)
+{
+    if (!map->left || map->status != MQ_OK)
+        return false;
+    struct fields ahead = *map;
+    struct token token;
+    *ret = (struct bytes){NULL, 0};
+    if (fields_next(&ahead, &token) && token.type == TOKEN_TEXT) {
+        *map = ahead;
+        *ret = token.bytes;
+    } else {
+        fields_skip(map, 1);
     }
-    inner.next = object->via.array.ptr;
-    inner.left = object->via.array.size;
-    return inner;
+    return map->status == MQ_OK;
+}
+
+void skip_map(struct fields *f)
+{
+    struct fields map = read_map(f);
+    fields_skip(&map, map.left);
+    fields_join(f, &map);
+}
+
+bool is_word(struct bytes text, const char *word)
+{
+    return text.size == strlen(word) && memcmp(text.data, word, text.size) == 0;
 }
 
 void *fields_room(struct fields *f, size_t count, size_t size)
@@ -145,21 +198,19 @@ void *fields_room(struct fields *f, size_t count, size_t size)
 /* Ranges travel as one flat list: first, last, first, last, ... */
 const struct range *read_ranges(struct fields *f, size_t max, size_t *ret_count)
 {
-    const msgpack_object *list = NULL;
-    size_t count = read_list(f, 2 * max, &list);
-    struct fields flat = {.codec = f->codec, .next = list, .left = count, .status = f->status, .why = f->why};
-    if (count % 2)
+    struct fields flat = read_list(f, 2 * max);
+    size_t count = flat.left / 2;
+    if (flat.left % 2)
         fields_fail(&flat, "a range has no end");
-    struct range *ranges = fields_room(&flat, count / 2, sizeof *ranges);
-    for (size_t i = 0; i < count / 2 && flat.status == MQ_OK; i++) {
+    struct range *ranges = fields_room(&flat, count, sizeof *ranges);
+    for (size_t i = 0; i < count && flat.status == MQ_OK; i++) {
         ranges[i].first = read_uint(&flat, UINT64_MAX);
         ranges[i].last = read_uint(&flat, UINT64_MAX);
         if (ranges[i].first > ranges[i].last)
             fields_fail(&flat, "a range ends before it begins");
     }
-    f->status = flat.status;
-    f->why = flat.why;
-    *ret_count = f->status == MQ_OK ? count / 2 : 0;
+    fields_join(f, &flat);
+    *ret_count = f->status == MQ_OK ? count : 0;
     return ranges;
 }
 
@@ -173,61 +224,41 @@ struct ranges read_numbers(struct fields *f)
     return numbers;
 }
 
-const msgpack_object *map_find(const msgpack_object_map *map, const char *key)
-{
-    size_t size = strlen(key);
-    for (uint32_t i = 0; i < map->size; i++) {
-        const msgpack_object *name = &map->ptr[i].key;
-        if (name->type == MSGPACK_OBJECT_STR && name->via.str.size == size &&
-            memcmp(name->via.str.ptr, key, size) == 0)
-            return &map->ptr[i].val;
-    }
-    return NULL;
-}
-
-/* The results of msgpack_pack_*() below are dropped because the packer's write callback, write_bytes() in
- * codec.c, keeps the first failure in the codec. */
 void write_array(struct codec *c, size_t count)
 {
-    (void)msgpack_pack_array(&c->packer, count);
+    pack_array(c, count);
 }
 
 void write_map(struct codec *c, size_t count)
 {
-    (void)msgpack_pack_map(&c->packer, count);
+    pack_map(c, count);
 }
 
 void write_uint(struct codec *c, uint64_t value)
 {
-    (void)msgpack_pack_uint64(&c->packer, value);
+    pack_uint64(c, value);
 }
 
 void write_int(struct codec *c, int64_t value)
 {
-    (void)msgpack_pack_int64(&c->packer, value);
+    pack_int64(c, value);
 }
 
 void write_bool(struct codec *c, bool value)
 {
-    (void)(value ? msgpack_pack_true(&c->packer) : msgpack_pack_false(&c->packer));
-}
-
-/* Larger than any frame: msgpack's lengths have 32 bits, so this must not reach the packer. */
-static bool write_fits(struct codec *c, struct bytes bytes)
-{
-    if (bytes.size <= MQ_FRAME_SIZE_MAX)
-        return true;
-    write_fail(c, MQ_TOO_BIG);
-    return false;
+    if (value)
+        pack_true(c);
+    else
+        pack_false(c);
 }
 
 void write_text(struct codec *c, struct bytes text)
 {
     if (!write_fits(c, text))
         return;
-    (void)msgpack_pack_str(&c->packer, text.size);
+    pack_str(c, text.size);
     if (text.size)
-        (void)msgpack_pack_str_body(&c->packer, text.data, text.size);
+        pack_bytes(c, text.data, text.size);
 }
 
 void write_word(struct codec *c, const char *word)
@@ -239,9 +270,9 @@ void write_binary(struct codec *c, struct bytes bytes)
 {
     if (!write_fits(c, bytes))
         return;
-    (void)msgpack_pack_bin(&c->packer, bytes.size);
+    pack_bin(c, bytes.size);
     if (bytes.size)
-        (void)msgpack_pack_bin_body(&c->packer, bytes.data, bytes.size);
+        pack_bytes(c, bytes.data, bytes.size);
 }
 
 void write_ranges(struct codec *c, const struct range *list, size_t count)

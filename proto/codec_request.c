@@ -2,7 +2,7 @@
  * which ends after its confirms. */
 #include "codec_parts.h"
 
-#include <string.h>
+#include <assert.h>
 
 /* Settings travel as a map of those that are given. */
 static void write_settings(struct codec *c, const struct settings *settings)
@@ -22,34 +22,27 @@ static void write_settings(struct codec *c, const struct settings *settings)
     }
 }
 
-static bool is_word(const msgpack_object *object, const char *word)
-{
-    return object->type == MSGPACK_OBJECT_STR && object->via.str.size == strlen(word) &&
-           memcmp(object->via.str.ptr, word, strlen(word)) == 0;
-}
-
 /* A setting that we do not know must not be ignored silently: it is marked for the engine to refuse. */
 static void read_settings(struct fields *f, struct settings *settings)
 {
-    const msgpack_object *object = read_object(f, MSGPACK_OBJECT_MAP);
-    const msgpack_object_map map = object ? object->via.map : (msgpack_object_map){0};
-    for (uint32_t i = 0; i < map.size && f->status == MQ_OK; i++) {
-        struct fields one = {.codec = f->codec, .next = &map.ptr[i].val, .left = 1, .status = MQ_OK};
-        if (is_word(&map.ptr[i].key, "kind")) {
+    struct fields map = read_map(f);
+    struct bytes name;
+    while (read_key(&map, &name)) {
+        if (is_word(name, "kind")) {
             settings->given |= MQ_SETTING_KIND;
-            settings->kind = (enum mq_kind)read_uint(&one, UINT8_MAX);
-        } else if (is_word(&map.ptr[i].key, "maxsize")) {
+            settings->kind = (enum mq_kind)read_uint(&map, UINT8_MAX);
+        } else if (is_word(name, "maxsize")) {
             settings->given |= MQ_SETTING_MAXSIZE;
-            settings->maxsize = read_int(&one);
-        } else if (is_word(&map.ptr[i].key, "lease_ms")) {
+            settings->maxsize = read_int(&map);
+        } else if (is_word(name, "lease_ms")) {
             settings->given |= MQ_SETTING_LEASE;
-            settings->lease_ms = read_int(&one);
+            settings->lease_ms = read_int(&map);
         } else {
             settings->given |= MQ_SETTING_UNKNOWN;
-            one.left = 0;
+            fields_skip(&map, 1);
         }
-        fields_join(f, &one);
     }
+    fields_join(f, &map);
 }
 
 static void write_open(struct codec *c, const struct request *r)
@@ -90,49 +83,18 @@ static void read_remove(struct fields *f, struct request *r)
     r->force = read_bool(f);
 }
 
-/* An item is its body, or [body, key]. */
 static void write_put(struct codec *c, const struct request *r)
 {
     write_text(c, r->queue);
     write_int(c, r->timeout_ms);
-    write_array(c, r->put_count);
-    for (size_t i = 0; i < r->put_count; i++) {
-        if (r->puts[i].key.size)
-            write_array(c, 2);
-        write_binary(c, r->puts[i].body);
-        if (r->puts[i].key.size)
-            write_binary(c, r->puts[i].key);
-    }
-}
-
-static void read_put_item(struct fields *f, const msgpack_object *object, struct put_item *item)
-{
-    const msgpack_object *body = object, *key = NULL;
-    if (object->type == MSGPACK_OBJECT_ARRAY && object->via.array.size == 2) {
-        body = &object->via.array.ptr[0];
-        key = &object->via.array.ptr[1];
-    }
-    if (body->type != MSGPACK_OBJECT_BIN ||
-        (key && (key->type != MSGPACK_OBJECT_BIN || !key->via.bin.size))) {
-        fields_fail(f, "an item is a body, or a body and a key");
-        return;
-    }
-    *item = (struct put_item){.body = {body->via.bin.ptr, body->via.bin.size}};
-    if (key)
-        item->key = (struct bytes){key->via.bin.ptr, key->via.bin.size};
+    write_put_items(c, r->puts, r->put_count);
 }
 
 static void read_put(struct fields *f, struct request *r)
 {
     r->queue = read_text(f);
     r->timeout_ms = read_int(f);
-    const msgpack_object *list = NULL;
-    size_t count = read_list(f, MQ_ITEMS_MAX, &list);
-    struct put_item *puts = fields_room(f, count, sizeof *puts);
-    for (size_t i = 0; i < count && f->status == MQ_OK; i++)
-        read_put_item(f, &list[i], &puts[i]);
-    r->puts = puts;
-    r->put_count = count;
+    r->puts = read_put_items(f, &r->put_count);
 }
 
 /* What is optional stands in the map at the end. Keys of later versions are ignored. */
@@ -147,13 +109,15 @@ static void write_options(struct codec *c, const struct request *r)
 
 static void read_options(struct fields *f, struct request *r)
 {
-    const msgpack_object *object = read_object(f, MSGPACK_OBJECT_MAP);
-    const msgpack_object *value = object ? map_find(&object->via.map, "partial") : NULL;
-    struct fields one = {.codec = f->codec, .next = value, .left = 1, .status = f->status, .why = f->why};
-    if (!value || r->verb != MQ_VERB_PUT)
-        return;
-    r->partial = read_bool(&one);
-    fields_join(f, &one);
+    struct fields map = read_map(f);
+    struct bytes name;
+    while (read_key(&map, &name)) {
+        if (r->verb == MQ_VERB_PUT && is_word(name, "partial"))
+            r->partial = read_bool(&map);
+        else
+            fields_skip(&map, 1);
+    }
+    fields_join(f, &map);
 }
 
 static void write_get(struct codec *c, const struct request *r)
@@ -386,7 +350,14 @@ void read_request(struct fields *f, struct request *request)
     if (form) {
         form->read(f, request);
         read_options(f, request);
+    } else if (!is_cancel) {
+        fields_skip(f, f->left);
     }
-    if (form || is_cancel)
-        fields_end(f);
+}
+
+size_t request_size(const struct request *request)
+{
+    enum { HEAD = 64, RANGE = 18 };
+    return HEAD + request->queue.size + RANGE * request->confirms.count +
+           put_items_size(request->puts, request->put_count);
 }

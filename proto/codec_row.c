@@ -141,15 +141,16 @@ void write_row(struct codec *c, const struct row_form *form, const void *row)
 
 static size_t read_waits(struct fields *f, struct session_wait *waits)
 {
-    const msgpack_object *list = NULL;
-    size_t count = read_list(f, MQ_WAITS_MAX, &list);
-    for (size_t i = 0; i < count && f->status == MQ_OK; i++) {
-        struct fields wait = fields_of(f, &list[i]);
+    struct fields list = read_list(f, MQ_WAITS_MAX);
+    size_t count = list.left;
+    for (size_t i = 0; i < count && list.status == MQ_OK; i++) {
+        struct fields wait = read_list(&list, SIZE_MAX);
         waits[i].verb = (enum mq_verb)read_uint(&wait, UINT8_MAX);
         waits[i].queue = read_text(&wait);
         waits[i].count = read_uint(&wait, UINT64_MAX);
-        fields_join(f, &wait);
+        fields_join(&list, &wait);
     }
+    fields_join(f, &list);
     return count;
 }
 
@@ -181,14 +182,28 @@ static void read_column(struct fields *f, const struct column *column, char *row
     }
 }
 
-void read_row(struct fields *f, const struct row_form *form, const msgpack_object_map *map, void *row)
+/* Columns come in our own order, mostly: the search begins behind the last one. */
+static const struct column *find_column(const struct row_form *form, size_t from, struct bytes name)
 {
-    for (size_t i = 0; i < form->count && f->status == MQ_OK; i++) {
-        const msgpack_object *value = map_find(map, form->columns[i].name);
-        if (!value)
-            continue;
-        struct fields one = {.codec = f->codec, .next = value, .left = 1, .status = MQ_OK};
-        read_column(&one, &form->columns[i], row);
-        fields_join(f, &one);
+    for (size_t i = 0; i < form->count; i++) {
+        const struct column *column = &form->columns[(from + i) % form->count];
+        if (is_word(name, column->name))
+            return column;
+    }
+    return NULL;
+}
+
+void read_row(struct fields *f, const struct row_form *form, void *row)
+{
+    struct bytes name;
+    size_t from = 0;
+    while (read_key(f, &name)) {
+        const struct column *column = find_column(form, from, name);
+        if (column) {
+            read_column(f, column, row);
+            from = (size_t)(column - form->columns) + 1;
+        } else {
+            fields_skip(f, 1);
+        }
     }
 }

@@ -93,44 +93,47 @@ static void without_memory_for_a_frame_it_is_not_encoded(void)
     munmap((void *)(uintptr_t)item.body.data, SIZE);
 }
 
-static void without_memory_for_its_objects_a_frame_is_not_decoded(void)
+/* `count` times the same item between head and tail. */
+static struct bytes list_frame(struct bytes head, struct bytes item, struct bytes tail, size_t count)
 {
-    enum { OBJECTS = 5 * MQ_ITEMS_MAX, SIZE = OBJECTS + 5 };
-    uint8_t *data = map(SIZE);
-    data[0] = 0xdd;
-    for (int i = 0; i < 4; i++)
-        data[1 + i] = (uint8_t)(OBJECTS >> (24 - 8 * i));
-    struct client_frame seen;
-    const char *why = NULL;
-    limit_memory(4 * MIB);
-    enum mq_status status = codec_decode_client(codec, (struct bytes){data, SIZE}, &seen, &why);
-    limit_memory(0);
-    CHECK_EQUAL(status, MQ_NO_MEMORY);
-    CHECK(why != NULL);
-    check_ping_works();
-    munmap(data, SIZE);
+    size_t size = head.size + count * item.size + tail.size;
+    uint8_t *data = map(size);
+    memcpy(data, head.data, head.size);
+    for (size_t i = 0; i < count; i++)
+        memcpy(data + head.size + i * item.size, item.data, item.size);
+    memcpy(data + head.size + count * item.size, tail.data, tail.size);
+    return (struct bytes){data, size};
 }
 
-/* The objects of a full get still find room, each chunk being small; the list of its items does not. */
-static void without_memory_for_its_items_an_answer_is_not_decoded(void)
+static void without_memory_for_its_items_a_put_is_not_decoded(void)
 {
-    static const uint8_t head[] = {0x96, 0x0e, 0x01, 0x00, 0x00, 0xdd, 0x00, 0x01, 0x00, 0x00};
-    static const uint8_t item[] = {0x93, 0x01, 0x01, 0xc4, 0x00};
-    const size_t size = sizeof head + sizeof item * MQ_ITEMS_MAX + 1;
-    uint8_t *data = map(size);
-    memcpy(data, head, sizeof head);
-    for (size_t i = 0; i < MQ_ITEMS_MAX; i++)
-        memcpy(data + sizeof head + i * sizeof item, item, sizeof item);
-    data[size - 1] = 0x80;
-    struct broker_frame seen;
+    struct bytes frame = list_frame((struct bytes){"\x97\x0d\x01\x90\xa1q\x00\xdd\x00\x01\x00\x00", 12},
+                                    (struct bytes){"\xc4\x00", 2}, (struct bytes){"\x80", 1}, MQ_ITEMS_MAX);
+    struct client_frame seen;
     const char *why = NULL;
-    limit_memory(9 * MIB);
-    enum mq_status status = codec_decode_broker(codec, (struct bytes){data, size}, &seen, &why);
+    limit_memory(1 * MIB);
+    enum mq_status status = codec_decode_client(codec, frame, &seen, &why);
     limit_memory(0);
     CHECK_EQUAL(status, MQ_NO_MEMORY);
     CHECK(strcmp(why, "out of memory") == 0);
     check_ping_works();
-    munmap(data, size);
+    munmap((void *)(uintptr_t)frame.data, frame.size);
+}
+
+static void without_memory_for_its_items_an_answer_is_not_decoded(void)
+{
+    struct bytes frame =
+        list_frame((struct bytes){"\x96\x0e\x01\x00\x00\xdd\x00\x01\x00\x00", 10},
+                   (struct bytes){"\x93\x01\x01\xc4\x00", 5}, (struct bytes){"\x80", 1}, MQ_ITEMS_MAX);
+    struct broker_frame seen;
+    const char *why = NULL;
+    limit_memory(1 * MIB);
+    enum mq_status status = codec_decode_broker(codec, frame, &seen, &why);
+    limit_memory(0);
+    CHECK_EQUAL(status, MQ_NO_MEMORY);
+    CHECK(strcmp(why, "out of memory") == 0);
+    check_ping_works();
+    munmap((void *)(uintptr_t)frame.data, frame.size);
 }
 
 static void without_memory_there_is_no_codec(void)
@@ -144,7 +147,7 @@ static void without_memory_there_is_no_codec(void)
 
 static const struct unit_test tests[] = {
     UNIT(without_memory_for_a_frame_it_is_not_encoded),
-    UNIT(without_memory_for_its_objects_a_frame_is_not_decoded),
+    UNIT(without_memory_for_its_items_a_put_is_not_decoded),
     UNIT(without_memory_for_its_items_an_answer_is_not_decoded),
     UNIT(without_memory_there_is_no_codec),
 };

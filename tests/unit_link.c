@@ -244,14 +244,14 @@ static void a_request_without_memory_for_it_is_refused_temporary(void)
     end();
 }
 
-static void say_put(const struct wire *w, uint64_t number, size_t count)
+static struct bytes put_frame(uint64_t number, size_t count)
 {
     static struct put_item items[2000];
     struct request put = {.verb = MQ_VERB_PUT, .number = number, .queue = mq_bytes("q"), .puts = items};
     struct bytes frame;
     put.put_count = count;
     CHECK_EQUAL(codec_encode_request(codec, &put, &frame), MQ_OK);
-    say(0, w, frame);
+    return frame;
 }
 
 static void a_large_request_fails_for_memory_as_a_whole(void)
@@ -263,8 +263,9 @@ static void a_large_request_fails_for_memory_as_a_whole(void)
     bool refused = true;
     uint64_t fails_at = 1;
     for (; refused; fails_at++) {
+        struct bytes put = put_frame(1, 2000);
         malloc_fails_at = malloc_calls + fails_at;
-        say_put(&a, 1, 2000);
+        say(0, &a, put);
         malloc_fails_at = 0;
         refused = connected() == 0;
         if (refused) {
