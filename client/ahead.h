@@ -1,0 +1,55 @@
+/* ahead.h - how far the gets of one queue handle run ahead of their program: when to fetch, how much, and
+ * when what was fetched goes back.
+ *
+ * Pure: numbers and times in, decisions out. What lies ahead is leased, so nobody else can have it: a
+ * consumer shall hold about as much as it uses up in AHEAD_LOOK_MS. The window says how many items a fetch
+ * brings. It is 1 at first, so that who gets one item has one item; it doubles each time that the last ones
+ * were used up in AHEAD_QUICK_MS. A look every AHEAD_LOOK_MS sends back what was too much. */
+#ifndef MQ_AHEAD_H
+#define MQ_AHEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    AHEAD_QUICK_MS = 10,
+    AHEAD_LOOK_MS = 20,
+    AHEAD_SIZE_MAX = 4 << 20 /* bytes of bodies that a fetch should bring, judged by those that came last */
+};
+
+struct ahead {
+    uint32_t limit;      /* items that may lie ahead; 0: nothing is fetched ahead */
+    uint32_t window;     /* items that the next fetch should bring, from 1 */
+    size_t wanted;       /* by the get that asked last */
+    size_t body_size;    /* the mean of those that came last */
+    uint64_t arrived_ms; /* when they came */
+    bool is_judged;      /* how soon they were used up has been looked at */
+    bool is_short;       /* there were fewer than asked for: for now there are no more */
+    size_t taken;        /* from what lies ahead, since the last look */
+    uint64_t looked_ms;  /* when that was */
+};
+
+void ahead_init(struct ahead *a, uint32_t limit);
+
+/* How many items to ask for now, if a get wants so many at once (0: none waits for them) and so many lie
+ * ahead: what is wanted, and beyond that up to the window. */
+size_t ahead_ask(struct ahead *a, size_t wanted, size_t buffered, uint64_t now_ms);
+
+/* `asked` items could have come, `count` have, with bodies of `size` bytes. */
+void ahead_arrived(struct ahead *a, size_t asked, size_t count, size_t size, uint64_t now_ms);
+
+/* Gets have taken `count` of what lay ahead, and `buffered` are left: is it time to fetch more? Not when the
+ * last fetch has found the end of the queue: then the next get waits at the broker. */
+bool ahead_took(struct ahead *a, size_t count, size_t buffered);
+
+/* Something lies ahead where nothing did: looks begin. */
+void ahead_watch(struct ahead *a, uint64_t now_ms);
+/* When to look the next time. The look itself: how many of those that lie ahead may stay there. */
+uint64_t ahead_look_ms(const struct ahead *a);
+size_t ahead_look(struct ahead *a, size_t buffered, uint64_t now_ms);
+
+/* All that lay ahead has gone: the program begins anew. */
+void ahead_reset(struct ahead *a);
+
+#endif
