@@ -57,7 +57,7 @@ struct mqc {
 
     unsigned generation;   /* of leases: when it grows, all that was held is lost */
     struct table leases;   /* of this generation, by id */
-    struct list renewals;  /* items whose lease is to be renewed */
+    struct list renewals;  /* of struct limit: those that are to be renewed */
     uint64_t renew_due_ms; /* the first of them */
     uint64_t flush_due_ms; /* confirmations must be sent by then */
     struct list queues;    /* handles to be opened again in a new session */

@@ -229,6 +229,8 @@ enum mq_status mqc_extend(struct mqc_item *item, int64_t lease_ms)
     if (lease_ms < 0)
         return client_leave(m, client_fail(m, MQ_INVALID, "a lease is not negative"));
     status = verdict(m, item);
+    if (status == MQ_OK && !lease_may_end(item))
+        status = MQ_NO_MEMORY;
     if (status == MQ_OK)
         status = ask_about(m, MQ_VERB_EXTEND, item->id, lease_ms);
     if (status == MQ_OK && item->leased)

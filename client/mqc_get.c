@@ -35,7 +35,7 @@ static void got(struct call *call, const struct answer *answer)
     if (auto_done)
         confirm_soon(call->mqc);
     else
-        lease_begin(batch, answer->lease_ms, monotonic_ms());
+        lease_begin(batch, &batch->queue->leases, answer->lease_ms, answer->lease_ms ? monotonic_ms() : 0);
 }
 
 static enum mq_status hand_over(enum mq_status status, struct batch *batch, struct mqc_item **ret_items,

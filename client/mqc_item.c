@@ -6,19 +6,48 @@
 
 #include "mqc_queue.h"
 
-static bool item_init(struct mqc_item *item, const struct item_view *view)
+static void item_init(struct mqc_item *item, struct batch *batch, const struct item_view *view)
 {
-    item->id = view->id;
-    item->deliveries = view->deliveries;
-    item->size = view->body.size;
-    item->body = view->body.data;
-    return key_from_bytes(view->key, &item->priority, &item->priority_parts);
+    *item = (struct mqc_item){.batch = batch,
+                              .body = view->body.data,
+                              .id = view->id,
+                              .size = (uint32_t)view->body.size,
+                              .deliveries = view->deliveries};
 }
 
-static void free_parts(struct batch *batch, size_t count)
+static void free_keys(struct batch *batch)
 {
-    for (size_t i = 0; i < count; i++)
-        free(batch->items[i].priority_parts);
+    for (size_t i = 0; batch->keys && i < batch->count; i++)
+        free(batch->keys[i].parts);
+    free(batch->keys);
+    batch->keys = NULL;
+}
+
+/* Only items of priority queues have keys. */
+static bool take_keys(struct batch *batch, const struct item_view *views)
+{
+    if (!batch->count || !views[0].key.size)
+        return true;
+    batch->keys = calloc(batch->count, sizeof *batch->keys);
+    bool is_done = batch->keys != NULL;
+    for (size_t i = 0; is_done && i < batch->count; i++)
+        is_done = key_from_bytes(views[i].key, &batch->keys[i].key, &batch->keys[i].parts);
+    if (!is_done)
+        free_keys(batch);
+    return is_done;
+}
+
+bool batch_reserve_limits(struct batch *batch)
+{
+    if (!batch->limits)
+        batch->limits = calloc(batch->count, sizeof *batch->limits);
+    return batch->limits != NULL;
+}
+
+struct limit *item_limit(const struct mqc_item *item)
+{
+    struct limit *limits = item->batch->limits;
+    return limits ? &limits[item - item->batch->items] : NULL;
 }
 
 /* A small frame lives in its zmq_msg_t, so bodies move with it. */
@@ -45,22 +74,20 @@ static void take_frame(struct batch *batch, zmq_msg_t *frame)
 struct batch *batch_new(struct mqc_queue *queue, const struct answer *answer, zmq_msg_t *frame)
 {
     size_t count = answer->item_count;
-    struct batch *batch = calloc(1, sizeof *batch + count * sizeof *batch->items);
+    struct batch *batch = malloc(sizeof *batch + count * sizeof *batch->items);
     if (!batch)
         return NULL;
-    for (size_t i = 0; i < count; i++) {
-        batch->items[i].batch = batch;
-        if (item_init(&batch->items[i], &answer->items[i]))
-            continue;
-        free_parts(batch, i);
+    *batch = (struct batch){.mqc = queue->mqc, .generation = queue->mqc->generation, .count = count};
+    if (!take_keys(batch, answer->items) || (answer->lease_ms > 0 && !batch_reserve_limits(batch))) {
+        free_keys(batch);
         free(batch);
         return NULL;
     }
-    batch->mqc = queue->mqc;
+    for (size_t i = 0; i < count; i++)
+        item_init(&batch->items[i], batch, &answer->items[i]);
     batch->queue = queue;
     queue_ref(queue);
-    batch->generation = queue->mqc->generation;
-    batch->count = batch->items_left = batch->references = count;
+    batch->items_left = batch->references = count;
     take_frame(batch, frame);
     return batch;
 }
@@ -68,8 +95,10 @@ struct batch *batch_new(struct mqc_queue *queue, const struct answer *answer, zm
 void batch_unref(struct batch *batch)
 {
     assert(batch->references > 0);
-    if (--batch->references == 0)
-        free(batch);
+    if (--batch->references)
+        return;
+    free(batch->limits);
+    free(batch);
 }
 
 /* With the last item of its batch the frame goes. */
@@ -79,9 +108,8 @@ void item_forget(struct mqc_item *item)
     assert(!item->freed);
     item->freed = true;
     lease_stop_renewing(item);
-    free(item->priority_parts);
-    item->priority_parts = NULL;
     if (--batch->items_left == 0) {
+        free_keys(batch);
         zmq_msg_close(&batch->frame);
         queue_unref(batch->queue);
         batch->queue = NULL;
@@ -121,7 +149,8 @@ uint32_t mqc_item_deliveries(const struct mqc_item *item)
 
 struct mqc_key mqc_item_priority(const struct mqc_item *item)
 {
-    return item->priority;
+    const struct batch *batch = item->batch;
+    return batch->keys ? batch->keys[item - batch->items].key : (struct mqc_key){.type = MQ_KEY_NONE};
 }
 
 const char *mqc_item_queue_name(const struct mqc_item *item)

@@ -9,21 +9,32 @@
 
 struct batch;
 
+/* A lease that may end by itself: what the library must remember of it. */
+struct limit {
+    struct mqc_item *item;
+    struct list_node renew_node; /* in mqc.renewals, while it is renewed */
+    int64_t lease_ms;
+    uint64_t renew_at_ms;
+};
+
+struct item_key {
+    struct mqc_key key;
+    void *parts; /* what it points to, or NULL */
+};
+
+/* Small, because there are many: what few items need is in arrays of the batch. */
 struct mqc_item {
     struct batch *batch;
     const void *body;
-    size_t size;
     uint64_t id;
+    uint32_t size;
     uint32_t deliveries;
-    bool freed;  /* by the program; only the lease is left */
-    bool leased; /* and that has not ended: in queue->leases */
-    bool lost;   /* it went back, and has come to this client again as another mqc_item */
-    struct mqc_key priority;
-    void *priority_parts; /* what priority points to, or NULL */
-    struct list_node lease_node, renew_node;
-    struct table_node id_node; /* in mqc.leases */
-    int64_t lease_ms;
-    uint64_t renew_at_ms;
+    struct list_node lease_node; /* in its queue's leases, or in what lies ahead there */
+    struct table_node id_node;   /* in mqc.leases, unless the lease is lost */
+    bool freed;                  /* by the program; only the lease is left */
+    bool leased;                 /* and that has not ended */
+    bool lost;                   /* it went back, and has come to this client again as another mqc_item */
+    bool ahead;                  /* fetched ahead: the program does not have it yet */
 };
 
 struct batch {
@@ -35,12 +46,17 @@ struct batch {
     size_t items_left;       /* not freed */
     size_t references;       /* items not freed, and leases */
     size_t count;
+    struct limit *limits;  /* of each item; NULL: no lease has one */
+    struct item_key *keys; /* of each item; NULL: they have none */
     struct mqc_item items[];
 };
 
 /* Items of an answer; moves the frame. NULL: out of memory, nothing has changed. */
 struct batch *batch_new(struct mqc_queue *queue, const struct answer *answer, zmq_msg_t *frame);
-void batch_unref(struct batch *batch); /* one less: a lease */
+void batch_unref(struct batch *batch);          /* one less: a lease */
+bool batch_reserve_limits(struct batch *batch); /* room for them; false: out of memory */
+/* NULL: its lease lasts as long as the session. */
+struct limit *item_limit(const struct mqc_item *item);
 
 /* The program does not have it any more. */
 void item_forget(struct mqc_item *item);

@@ -8,9 +8,9 @@
 
 enum { RENEW_PART = 3, RENEW_AGAIN_MS = 100 /* when there was no memory to do it */ };
 
-static struct mqc_item *renewed_item(struct list_node *node)
+static struct limit *limit_of(struct list_node *node)
 {
-    return node ? CONTAINER_OF(node, struct mqc_item, renew_node) : NULL;
+    return CONTAINER_OF(node, struct limit, renew_node);
 }
 
 bool lease_is_lost(const struct mqc_item *item)
@@ -31,66 +31,77 @@ static struct mqc_item *find_lease(const struct mqc *m, uint64_t id)
 
 void lease_stop_renewing(struct mqc_item *item)
 {
-    if (list_has(&item->renew_node))
-        list_remove(&item->renew_node);
+    struct limit *limit = item_limit(item);
+    if (limit && list_has(&limit->renew_node))
+        list_remove(&limit->renew_node);
 }
 
-static void plan_renewal(struct mqc_item *item, uint64_t now_ms)
+static void plan_renewal(struct mqc *m, struct limit *limit, uint64_t now_ms)
 {
-    struct mqc *m = item->batch->mqc;
-    int64_t part_ms = item->lease_ms / RENEW_PART;
-    item->renew_at_ms = add_ms(now_ms, part_ms > 0 ? part_ms : 1);
-    if (item->renew_at_ms < m->renew_due_ms)
-        m->renew_due_ms = item->renew_at_ms;
+    int64_t part_ms = limit->lease_ms / RENEW_PART;
+    limit->renew_at_ms = add_ms(now_ms, part_ms > 0 ? part_ms : 1);
+    if (limit->renew_at_ms < m->renew_due_ms)
+        m->renew_due_ms = limit->renew_at_ms;
+}
+
+bool lease_may_end(struct mqc_item *item)
+{
+    return batch_reserve_limits(item->batch) || client_fail(item->batch->mqc, MQ_NO_MEMORY, NULL) == MQ_OK;
 }
 
 void lease_set(struct mqc_item *item, int64_t lease_ms, uint64_t now_ms)
 {
     struct mqc *m = item->batch->mqc;
+    struct limit *limit = item_limit(item);
+    assert(limit);
     lease_stop_renewing(item);
-    item->lease_ms = lease_ms;
+    limit->item = item;
+    limit->lease_ms = lease_ms;
     if (lease_ms <= 0 || m->no_renew)
         return;
-    list_append(&m->renewals, &item->renew_node);
-    plan_renewal(item, now_ms);
+    list_append(&m->renewals, &limit->renew_node);
+    plan_renewal(m, limit, now_ms);
     helper_wake_by(m, m->renew_due_ms);
 }
 
-static void lose(struct mqc_item *item)
+/* It is no longer among those that this session holds. */
+static void unlist(struct mqc_item *item)
 {
-    item->lost = true;
     lease_stop_renewing(item);
     table_remove(&item->batch->mqc->leases, &item->id_node);
 }
 
 /* An item that comes while it is held had gone back: who had it first must not end the new lease. */
-static void begin_one(struct mqc_item *item, int64_t lease_ms, uint64_t now_ms)
+static void begin_one(struct mqc_item *item, struct list *place)
 {
     struct mqc *m = item->batch->mqc;
     struct mqc_item *before = find_lease(m, item->id);
-    if (before)
-        lose(before);
+    if (before) {
+        unlist(before);
+        before->lost = true;
+    }
     item->leased = true;
-    list_append(&item->batch->queue->leases, &item->lease_node);
+    list_append(place, &item->lease_node);
     table_add(&m->leases, &item->id_node, table_hash_number(item->id));
-    lease_set(item, lease_ms, now_ms);
 }
 
-void lease_begin(struct batch *batch, int64_t lease_ms, uint64_t now_ms)
+void lease_begin(struct batch *batch, struct list *place, int64_t lease_ms, uint64_t now_ms)
 {
     batch->leases = true;
     batch->references += batch->count;
-    for (size_t i = 0; i < batch->count; i++)
-        begin_one(&batch->items[i], lease_ms, now_ms);
+    for (size_t i = 0; i < batch->count; i++) {
+        begin_one(&batch->items[i], place);
+        if (lease_ms > 0)
+            lease_set(&batch->items[i], lease_ms, now_ms);
+    }
 }
 
 void lease_end(struct mqc_item *item)
 {
     assert(item->leased);
     if (!lease_is_lost(item))
-        table_remove(&item->batch->mqc->leases, &item->id_node);
+        unlist(item);
     item->leased = false;
-    lease_stop_renewing(item);
     list_remove(&item->lease_node);
     batch_unref(item->batch);
 }
@@ -116,16 +127,16 @@ static void renewed(struct call *call, const struct answer *answer)
     }
 }
 
-static bool is_due_like(const struct mqc_item *item, uint64_t now_ms, int64_t lease_ms)
+static bool is_due_like(const struct limit *limit, uint64_t now_ms, int64_t lease_ms)
 {
-    return item->renew_at_ms <= now_ms && item->lease_ms == lease_ms;
+    return limit->renew_at_ms <= now_ms && limit->lease_ms == lease_ms;
 }
 
 static size_t count_due(const struct mqc *m, uint64_t now_ms, int64_t lease_ms)
 {
     size_t count = 0;
     for (struct list_node *n = list_first(&m->renewals); n; n = list_next(&m->renewals, n))
-        count += is_due_like(renewed_item(n), now_ms, lease_ms);
+        count += is_due_like(limit_of(n), now_ms, lease_ms);
     return count < MQ_ITEMS_MAX ? count : MQ_ITEMS_MAX;
 }
 
@@ -140,37 +151,37 @@ static bool renew_like(struct mqc *m, uint64_t now_ms, int64_t lease_ms)
     }
     call->exchange.request.lease_ms = lease_ms;
     for (struct list_node *n = list_first(&m->renewals); n; n = list_next(&m->renewals, n)) {
-        struct mqc_item *item = renewed_item(n);
-        if (call->id_count == count || !is_due_like(item, now_ms, lease_ms))
+        struct limit *limit = limit_of(n);
+        if (call->id_count == count || !is_due_like(limit, now_ms, lease_ms))
             continue;
-        call->ids[call->id_count++] = item->id;
-        plan_renewal(item, now_ms);
+        call->ids[call->id_count++] = limit->item->id;
+        plan_renewal(m, limit, now_ms);
     }
     call->on_end = renewed;
     call_detach(call);
     return true;
 }
 
-static struct mqc_item *first_due(const struct mqc *m, uint64_t now_ms)
+static struct limit *first_due(const struct mqc *m, uint64_t now_ms)
 {
     for (struct list_node *n = list_first(&m->renewals); n; n = list_next(&m->renewals, n))
-        if (renewed_item(n)->renew_at_ms <= now_ms)
-            return renewed_item(n);
+        if (limit_of(n)->renew_at_ms <= now_ms)
+            return limit_of(n);
     return NULL;
 }
 
 void lease_renew(struct mqc *m, uint64_t now_ms)
 {
     bool has_memory = true;
-    struct mqc_item *item;
+    struct limit *limit;
     if (now_ms < m->renew_due_ms)
         return;
-    while (has_memory && (item = first_due(m, now_ms)))
-        has_memory = renew_like(m, now_ms, item->lease_ms);
+    while (has_memory && (limit = first_due(m, now_ms)))
+        has_memory = renew_like(m, now_ms, limit->lease_ms);
     m->renew_due_ms = has_memory ? NEVER : now_ms + RENEW_AGAIN_MS;
     for (struct list_node *n = list_first(&m->renewals); n && has_memory; n = list_next(&m->renewals, n))
-        if (renewed_item(n)->renew_at_ms < m->renew_due_ms)
-            m->renew_due_ms = renewed_item(n)->renew_at_ms;
+        if (limit_of(n)->renew_at_ms < m->renew_due_ms)
+            m->renew_due_ms = limit_of(n)->renew_at_ms;
 }
 
 /* Without memory they stay leased to nobody until the session ends: still not lost. */

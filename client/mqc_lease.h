@@ -10,8 +10,9 @@
 
 #include "mqc_item.h"
 
-/* The items of a batch are now leased, for lease_ms each. */
-void lease_begin(struct batch *batch, int64_t lease_ms, uint64_t now_ms);
+/* The items of a batch are now leased, for lease_ms each (which counts from now_ms; 0: no limit), and at the
+ * end of `place`. */
+void lease_begin(struct batch *batch, struct list *place, int64_t lease_ms, uint64_t now_ms);
 /* It is over: done, given back, or lost. The item may be gone afterwards. */
 void lease_end(struct mqc_item *item);
 /* Is it known to be lost? */
@@ -19,7 +20,10 @@ bool lease_is_lost(const struct mqc_item *item);
 /* All that was held has gone back: a new session, or one that was away for too long. */
 void lease_lose_all(struct mqc *m);
 
-/* The program has set another lease, or does not want it renewed any more. */
+/* The program will set another lease, which may end by itself. False: out of memory, which is then this
+ * thread's failure. */
+bool lease_may_end(struct mqc_item *item);
+/* The program has set it, or does not want it renewed any more. */
 void lease_set(struct mqc_item *item, int64_t lease_ms, uint64_t now_ms);
 void lease_stop_renewing(struct mqc_item *item);
 
