@@ -70,6 +70,7 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     e->now_ms = e->started_ms = now_ms;
     e->next_session = 1;
     e->next_item = options->first_item;
+    stock_init(&e->stock);
     table_init(&e->queues);
     table_init(&e->sessions);
     table_init(&e->calls);
@@ -115,6 +116,7 @@ void engine_free(struct engine *e)
     table_done(&e->leases);
     heap_done(&e->waits);
     heap_done(&e->lives);
+    stock_done(&e->stock);
     free(e->views);
     free(e);
 }

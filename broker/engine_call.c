@@ -24,7 +24,6 @@ struct call *call_new(struct engine *e, struct session *s, const struct request 
     call->ids = call->only_ids;
     call->id_capacity = 1;
     heap_entry_init(&call->deadline);
-    list_init(&call->unstored);
     list_init(&call->leases);
     table_add(&e->calls, &call->by_number, hash_number(s, call->number));
     list_append(&s->calls, &call->of_session);

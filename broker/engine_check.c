@@ -11,15 +11,11 @@ struct census {
 
 static void check_put(const struct call *call, struct census *census)
 {
-    size_t size = 0;
-    for (struct list_node *n = list_first(&call->unstored); n; n = list_next(&call->unstored, n)) {
-        const struct item *item = CONTAINER_OF(n, struct item, node);
-        assert(item->id == 0);
-        assert(!heap_has(&item->place));
-        size += item->body_size;
-        census->unstored_size += item_cost_of(item);
-    }
-    assert(size == call->unstored_size);
+    struct order_sum sum = {0};
+    if (call->queue)
+        sum = order_intake_sum(&call->queue->order, &call->unstored);
+    assert(sum.body_size == call->unstored_size);
+    census->unstored_size += sum.cost;
     uint64_t stored = 0;
     for (size_t i = 0; i < call->id_count; i++)
         stored += call->ids[i].last - call->ids[i].first + 1;
@@ -36,7 +32,7 @@ static void check_call(const struct call *call, const struct session *s, struct 
     assert(call->waits || !call->owns_deadline);
     assert((call->waits && call->verb == MQ_VERB_GET) == (call->spare != NULL));
     assert(!call->spare || !call->spare->item);
-    assert(call->waits || list_is_empty(&call->unstored));
+    assert(call->waits || (!call->unstored.next && call->unstored.left == 0));
     assert(!call->waits || list_is_empty(&call->leases));
     assert(!list_has(&call->of_outbox) || (!call->waits && s->peer));
     for (struct list_node *n = list_first(&call->leases); n; n = list_next(&call->leases, n))
@@ -89,7 +85,7 @@ static void check_leases(const struct engine *e, const struct session *s, struct
     for (struct list_node *n = list_first(&s->leases); n; n = list_next(&s->leases, n)) {
         const struct lease *lease = CONTAINER_OF(n, struct lease, of_session);
         assert(lease->item && lease->item->id == lease->id && lease->session == s);
-        assert(!list_has(&lease->item->node) && !heap_has(&lease->item->place));
+        assert(record_item(lease->item->record) == lease->item);
         assert(lease->item->deliveries > 0 && lease->losses == 0);
         check_only(e, lease);
         assert(list_has(&lease->of_queue) && (lease->call != NULL) == list_has(&lease->of_call));
@@ -153,37 +149,24 @@ static void check_waiters(const struct engine *e, const struct queue *q)
     assert(!list_has(&q->starved) || q->putter_count > 0);
 }
 
-static void count_waiting_item(const struct item *item, uint64_t *bytes, struct census *census)
-{
-    assert(item->id > 0);
-    *bytes += item->body_size;
-    census->stored_size += item_cost_of(item);
-}
-
-/* All room in the heap is owned by somebody: items waiting in it, leases, spares, and (priority) unstored
+/* All room in the pile is owned by somebody: items waiting in it, leases, spares, and (priority) unstored
  * items. */
 static void check_room(const struct queue *q)
 {
-    size_t owned = q->leased + q->order.places.count;
+    size_t owned = q->leased + q->order.pile.count;
     bool priority = q->settings.kind == MQ_KIND_PRIORITY;
     if (!priority)
         owned += q->getter_count; /* each has a spare */
-    for (struct list_node *n = list_first(&q->putters); n && priority; n = list_next(&q->putters, n)) {
-        const struct call *call = CONTAINER_OF(n, struct call, of_queue);
-        for (struct list_node *m = list_first(&call->unstored); m; m = list_next(&call->unstored, m))
-            owned++;
-    }
-    assert(owned == q->order.places.owned);
+    for (struct list_node *n = list_first(&q->putters); n && priority; n = list_next(&q->putters, n))
+        owned += CONTAINER_OF(n, struct call, of_queue)->unstored.left;
+    assert(owned == q->order.pile.owned);
 }
 
 static void check_unstored(const struct queue *q, struct census *census)
 {
     uint64_t size = 0;
-    for (struct list_node *n = list_first(&q->putters); n; n = list_next(&q->putters, n)) {
-        const struct call *call = CONTAINER_OF(n, struct call, of_queue);
-        for (struct list_node *m = list_first(&call->unstored); m; m = list_next(&call->unstored, m))
-            size += item_cost_of(CONTAINER_OF(m, struct item, node));
-    }
+    for (struct list_node *n = list_first(&q->putters); n; n = list_next(&q->putters, n))
+        size += order_intake_sum(&q->order, &CONTAINER_OF(n, struct call, of_queue)->unstored).cost;
     assert(size == q->unstored_size);
     census->starved_size += list_has(&q->starved) ? size : 0;
 }
@@ -193,15 +176,15 @@ static void check_queue(const struct engine *e, const struct queue *q, struct ce
     uint64_t leased = 0, bytes = 0;
     queue_check(q);
     assert(!list_has(&q->marked));
-    for (struct list_node *n = list_first(&q->order.fresh); n; n = list_next(&q->order.fresh, n))
-        count_waiting_item(CONTAINER_OF(n, struct item, node), &bytes, census);
-    for (size_t i = 0; i < q->order.places.count; i++)
-        count_waiting_item(CONTAINER_OF(q->order.places.nodes[i].entry, struct item, place), &bytes, census);
+    struct order_sum waiting = order_sum(&q->order);
+    bytes += waiting.body_size;
+    census->stored_size += waiting.cost;
     for (struct list_node *n = list_first(&q->leases); n; n = list_next(&q->leases, n), leased++) {
         const struct lease *lease = CONTAINER_OF(n, struct lease, of_queue);
         assert(lease->queue == q);
-        count_waiting_item(lease->item, &bytes, census);
+        bytes += item_size(lease->item).body;
         census->stored_size += ITEM_LEASE_COST;
+        census->stored_size += item_cost(item_size(lease->item).body, lease->item->key_size);
     }
     assert(leased == q->leased && bytes == q->bytes);
     assert(q->totals.puts == q->totals.done + q->totals.discarded + queue_unfinished(q));
@@ -229,10 +212,10 @@ static void check_starved(const struct engine *e)
     if (!node)
         return;
     const struct call *call = call_first(&CONTAINER_OF(node, struct queue, starved)->putters);
-    const struct item *item = CONTAINER_OF(list_first(&call->unstored), struct item, node);
+    struct size_pair size = order_intake_size(&call->queue->order, &call->unstored);
     uint64_t used = e->stored_size + e->unstored_size - e->starved_size;
     assert(used > 0);
-    assert(used + item_cost_of(item) > e->options.memory_limit);
+    assert(used + item_cost(size.body, size.key) > e->options.memory_limit);
 }
 
 void engine_check(const struct engine *e)

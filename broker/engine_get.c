@@ -46,10 +46,9 @@ static void grant(struct engine *e, struct call *call, struct queue *q)
     uint32_t count = 0;
     call->lease_ms = q->settings.lease_ms;
     while (count < call->max) {
-        const struct item *first = order_first(&q->order);
-        if (!first)
+        if (q->order.count == 0)
             break;
-        size_t size = (size_t)first->body_size + first->key_size + ITEM_MARGIN;
+        size_t size = order_first_size(&q->order) + ITEM_MARGIN;
         if (count > 0 && call->reply_size + size > room)
             break;
         struct lease *lease = next_lease(e, call);

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 /* The block, and its places in two heaps and in the table. */
-static_assert(sizeof(struct lease) + 16 + 2 * sizeof(struct heap_node) + 2 * sizeof(void *) <=
+static_assert(sizeof(struct lease) + 16 + sizeof(struct heap_node) + sizeof(struct pile_node) +
+                      sizeof(struct item) + 8 + 2 * sizeof(void *) <=
                   ITEM_LEASE_COST,
               "a lease takes more than is counted");
 
@@ -162,13 +163,13 @@ void lease_done(struct engine *e, struct lease *lease)
 {
     struct queue *q = lease->queue;
     struct item *item = let_go(e, lease);
-    order_forget(&q->order);
-    q->bytes -= item->body_size;
+    struct size_pair size = item_size(item);
+    order_forget(&q->order, item);
+    q->bytes -= size.body;
     q->totals.done++;
     e->totals.done++;
-    e->stored_size -= item_cost_of(item);
+    e->stored_size -= item_cost(size.body, size.key);
     e->memory_freed = true;
-    item_free(item);
     end_lease(e, lease);
 }
 
@@ -196,8 +197,9 @@ void lease_revoke(struct engine *e, struct lease *lease)
 {
     struct queue *q = lease->queue;
     struct item *item = let_go(e, lease);
-    order_forget(&q->order);
-    item_discard(e, q, item);
+    struct size_pair size = item_size(item);
+    order_forget(&q->order, item);
+    item_discarded(e, q, size);
     keep_as_lost(e, lease);
 }
 

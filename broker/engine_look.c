@@ -33,12 +33,12 @@ static uint32_t at_most_rows(uint32_t max)
 
 /* Cuts the list where the frame would be full, or where the session's share of memory ends; says how many
  * bytes of text that takes. */
-static size_t fit_frame(const struct engine *e, const struct item **items, size_t *count)
+static size_t fit_frame(const struct engine *e, const struct item_view *items, size_t *count)
 {
     size_t text_size = 0, frame = get_frame_room(e);
     size_t room = call_is_crowded(e) && frame > KEPT_FAIR ? KEPT_FAIR : frame;
     for (size_t i = 0; i < *count; i++) {
-        size_t size = (size_t)items[i]->body_size + items[i]->key_size;
+        size_t size = items[i].body.size + items[i].key.size;
         if (i > 0 && text_size + size + (i + 1) * ITEM_MARGIN > room)
             *count = i;
         else
@@ -51,7 +51,7 @@ static enum mq_status peek(struct engine *e, struct call *call, const struct que
                            const struct request *req)
 {
     size_t count, max = at_most_rows(req->max);
-    const struct item **items = malloc((max + 1) * sizeof *items);
+    struct item_view *items = malloc(max * sizeof *items);
     enum mq_status status = MQ_NO_MEMORY;
     char *text;
     if (!items || !order_peek(&q->order, req->last, max, items, &count))
@@ -61,8 +61,7 @@ static enum mq_status peek(struct engine *e, struct call *call, const struct que
         goto cleanup;
     struct item_view *views = call->rows;
     for (size_t i = 0; i < count; i++) {
-        views[i] =
-            (struct item_view){items[i]->id, items[i]->deliveries, item_body(items[i]), item_key(items[i])};
+        views[i] = items[i];
         keep_text(&views[i].body, &text);
         keep_text(&views[i].key, &text);
     }

@@ -105,7 +105,7 @@ static enum mq_status make_queue(struct engine *e, const struct request *req, co
         *ret_text = "queues";
         return MQ_LIMIT;
     }
-    struct queue *q = grow_queue_list(e) ? queue_new(req->queue, &req->settings, e->now_ms) : NULL;
+    struct queue *q = grow_queue_list(e) ? queue_new(req->queue, &req->settings, &e->stock, e->now_ms) : NULL;
     if (!q)
         return MQ_NO_MEMORY;
     enlist(e, q);
@@ -154,23 +154,22 @@ void set_submit(struct engine *e, struct call *call, const struct request *req)
     call_answer(e, call, MQ_OK, NULL);
 }
 
-/* An item that is in no order and no lease any more leaves for good. */
-void item_discard(struct engine *e, struct queue *q, struct item *item)
+/* An item of this size has left for good. */
+void item_discarded(struct engine *e, struct queue *q, struct size_pair size)
 {
-    q->bytes -= item->body_size;
+    q->bytes -= size.body;
     q->totals.discarded++;
     e->totals.discarded++;
-    e->stored_size -= item_cost_of(item);
+    e->stored_size -= item_cost(size.body, size.key);
     e->memory_freed = true;
-    item_free(item);
 }
 
 void queue_discard_ready(struct engine *e, struct queue *q)
 {
-    struct item *item;
-    while ((item = order_discard(&q->order))) {
+    struct size_pair size;
+    while (order_discard(&q->order, &size)) {
         e->ready--;
-        item_discard(e, q, item);
+        item_discarded(e, q, size);
     }
     engine_mark(e, q);
 }

@@ -51,12 +51,6 @@ enum mq_status put_refusal(const struct queue *q, const char **ret_text)
     return MQ_TEMPORARY;
 }
 
-/* An item without a key has key 0 in a priority queue. */
-static struct bytes effective_key(const struct queue *q, const struct put_item *put)
-{
-    return put->key.size || q->settings.kind != MQ_KIND_PRIORITY ? put->key : key_zero();
-}
-
 static enum mq_status check_items(const struct engine *e, const struct queue *q, const struct request *req,
                                   const char **ret_text)
 {
@@ -78,12 +72,18 @@ static enum mq_status check_items(const struct engine *e, const struct queue *q,
     return MQ_OK;
 }
 
+static size_t cost_of(const struct queue *q, const struct put_item *put)
+{
+    return item_cost(put->body.size, order_key(&q->order, put).size);
+}
+
+/* All of it must be known before anything is stored; *ret_size: of their bodies. */
 static size_t items_cost(const struct queue *q, const struct request *req, size_t *ret_size)
 {
     size_t cost = 0;
     *ret_size = 0;
     for (size_t i = 0; i < req->put_count; i++) {
-        cost += item_cost(req->puts[i].body.size, effective_key(q, &req->puts[i]).size);
+        cost += cost_of(q, &req->puts[i]);
         *ret_size += req->puts[i].body.size;
     }
     return cost;
@@ -104,7 +104,7 @@ static enum mq_status check_room(const struct engine *e, const struct queue *q, 
         return MQ_OK;
     if (!list_is_empty(&q->putters) || queue_room(q) == 0)
         return MQ_FULL;
-    if (put_memory_fits(e, q, item_cost(req->puts[0].body.size, effective_key(q, &req->puts[0]).size)))
+    if (put_memory_fits(e, q, cost_of(q, &req->puts[0])))
         return MQ_OK;
     *ret_text = "memory limit";
     return MQ_TEMPORARY;
@@ -128,25 +128,11 @@ static enum mq_status check_waiting(const struct engine *e, const struct call *c
     return MQ_OK;
 }
 
-static bool copy_items(struct engine *e, struct call *call, struct queue *q, const struct request *req)
+/* Everything that a put which has to wait will need until it is answered. */
+static enum mq_status enter(struct engine *e, struct call *call, struct queue *q, const struct request *req,
+                            size_t size, size_t cost)
 {
-    for (size_t i = 0; i < req->put_count; i++) {
-        struct item *item = item_new(&req->puts[i], effective_key(q, &req->puts[i]));
-        if (!item)
-            return false;
-        list_append(&call->unstored, &item->node);
-        call->unstored_size += item->body_size;
-        call->session->unstored_size += item->body_size;
-        e->unstored_size += item_cost_of(item);
-    }
-    return true;
-}
-
-/* Everything a put will need until it is answered. */
-static enum mq_status reserve(struct engine *e, struct call *call, struct queue *q, const struct request *req,
-                              size_t cost, bool at_once)
-{
-    if (!at_once && req->put_count > 1) {
+    if (req->put_count > 1) {
         call->ids = malloc(req->put_count * sizeof *call->ids);
         if (!call->ids) {
             call->ids = call->only_ids;
@@ -155,19 +141,76 @@ static enum mq_status reserve(struct engine *e, struct call *call, struct queue 
         call->id_capacity = req->put_count;
         call->reply_size = req->put_count * sizeof *call->ids;
     }
-    if (!copy_items(e, call, q, req))
-        return MQ_NO_MEMORY;
-    if (!order_reserve_store(&q->order, req->put_count))
+    if (!order_copy(&q->order, req->puts, req->put_count, e->now_ms, &call->unstored))
         return MQ_NO_MEMORY;
     enum mq_status status = call_enter(e, call, q, req->timeout_ms);
     if (status != MQ_OK) {
-        order_unreserve_store(&q->order, req->put_count);
+        order_drop(&q->order, &call->unstored);
         return status;
     }
+    call->unstored_size = size;
+    call->session->unstored_size += size;
+    e->unstored_size += cost;
     q->unstored_size += cost;
     if (list_has(&q->starved))
         e->starved_size += cost;
     return MQ_OK;
+}
+
+static void note_id(struct call *call, uint64_t id)
+{
+    struct range *last = call->id_count ? &call->ids[call->id_count - 1] : NULL;
+    if (last && last->last + 1 == id) {
+        last->last = id;
+        return;
+    }
+    assert(call->id_count < call->id_capacity);
+    call->ids[call->id_count++] = (struct range){id, id};
+}
+
+/* So many items, of these sizes together, are in the queue now. */
+static void count_stored(struct engine *e, struct queue *q, size_t count, size_t size, size_t cost)
+{
+    e->next_item += count;
+    q->bytes += size;
+    q->totals.puts += count;
+    e->totals.puts += count;
+    e->ready += count;
+    e->stored_size += cost;
+}
+
+/* The usual put: there is room for all, and nobody waits for it. */
+static void put_at_once(struct engine *e, struct call *call, struct queue *q, const struct request *req,
+                        size_t size, size_t cost)
+{
+    if (!order_put(&q->order, req->puts, req->put_count, e->next_item, e->now_ms)) {
+        call_answer(e, call, MQ_NO_MEMORY, NULL);
+        return;
+    }
+    call->ids[call->id_count++] = (struct range){e->next_item, e->next_item + req->put_count - 1};
+    call->count = req->put_count;
+    count_stored(e, q, req->put_count, size, cost);
+    call_answer(e, call, MQ_OK, NULL);
+    engine_serve(e, q);
+}
+
+static void put_and_wait(struct engine *e, struct call *call, struct queue *q, const struct request *req,
+                         size_t size, size_t cost)
+{
+    const char *text = NULL;
+    enum mq_status status = check_waiting(e, call, size, cost, &text);
+    if (status == MQ_OK)
+        status = enter(e, call, q, req, size, cost);
+    if (status != MQ_OK) {
+        call_answer(e, call, status, text);
+        return;
+    }
+    engine_serve(e, q);
+    if (call->waits && req->timeout_ms == 0) {
+        status = put_refusal(q, &text);
+        call_answer(e, call, status, text);
+    }
+    call_stay(e, call);
 }
 
 void put_submit(struct engine *e, struct call *call, const struct request *req)
@@ -182,67 +225,43 @@ void put_submit(struct engine *e, struct call *call, const struct request *req)
         status = MQ_SHUT_DOWN;
     if (status == MQ_OK)
         status = check_room(e, q, req, &text);
-    size_t size, cost = items_cost(q, req, &size);
-    bool at_once = fits_at_once(e, q, req->put_count, cost);
-    if (status == MQ_OK && !at_once)
-        status = check_waiting(e, call, size, cost, &text);
-    if (status == MQ_OK)
-        status = reserve(e, call, q, req, cost, at_once);
     if (status != MQ_OK) {
         call_answer(e, call, status, text);
         return;
     }
-    engine_serve(e, q);
-    if (call->waits && req->timeout_ms == 0) {
-        status = put_refusal(q, &text);
-        call_answer(e, call, status, text);
-    }
-    call_stay(e, call);
+    size_t size, cost = items_cost(q, req, &size);
+    if (fits_at_once(e, q, req->put_count, cost))
+        put_at_once(e, call, q, req, size, cost);
+    else
+        put_and_wait(e, call, q, req, size, cost);
 }
 
-static void note_id(struct call *call, uint64_t id)
+static size_t next_cost(const struct queue *q, const struct call *call)
 {
-    struct range *last = call->id_count ? &call->ids[call->id_count - 1] : NULL;
-    if (last && last->last + 1 == id) {
-        last->last = id;
-        return;
-    }
-    assert(call->id_count < call->id_capacity);
-    call->ids[call->id_count++] = (struct range){id, id};
+    struct size_pair size = order_intake_size(&q->order, &call->unstored);
+    return item_cost(size.body, size.key);
 }
 
-/* Takes the first item out of the call's hands. */
-static struct item *take_unstored(struct engine *e, struct call *call)
+/* So much of what the call wants to store does not wait any more. */
+static void count_out(struct engine *e, struct call *call, size_t size, size_t cost)
 {
-    struct list_node *node = list_first(&call->unstored);
-    if (!node)
-        return NULL;
-    struct item *item = CONTAINER_OF(node, struct item, node);
-    list_remove(node);
-    call->unstored_size -= item->body_size;
-    call->session->unstored_size -= item->body_size;
-    e->unstored_size -= item_cost_of(item);
     struct queue *q = call->queue;
-    if (q)
-        q->unstored_size -= item_cost_of(item);
-    if (q && list_has(&q->starved))
-        e->starved_size -= item_cost_of(item);
-    return item;
+    call->unstored_size -= size;
+    call->session->unstored_size -= size;
+    e->unstored_size -= cost;
+    q->unstored_size -= cost;
+    if (list_has(&q->starved))
+        e->starved_size -= cost;
 }
 
 static void store(struct engine *e, struct queue *q, struct call *call)
 {
-    struct item *item = take_unstored(e, call);
-    item->id = e->next_item++;
-    item->stored_ms = e->now_ms;
-    order_add(&q->order, item);
-    q->bytes += item->body_size;
-    q->totals.puts++;
-    e->totals.puts++;
-    e->ready++;
-    e->stored_size += item_cost_of(item);
+    size_t size = order_intake_size(&q->order, &call->unstored).body, cost = next_cost(q, call);
+    count_out(e, call, size, cost);
+    note_id(call, e->next_item);
+    order_store(&q->order, &call->unstored, e->next_item, e->now_ms);
+    count_stored(e, q, 1, size, cost);
     call->count++;
-    note_id(call, item->id);
 }
 
 /* A partial put is content with what could be stored so far, if that is anything. */
@@ -256,21 +275,20 @@ bool put_serve(struct engine *e, struct queue *q)
     bool moved = false;
     struct call *call;
     while ((call = call_first(&q->putters))) {
-        struct item *item = CONTAINER_OF(list_first(&call->unstored), struct item, node);
-        bool fits = queue_room(q) > 0 && put_memory_fits(e, q, item_cost_of(item));
+        bool has_room = queue_room(q) > 0, fits = has_room && put_memory_fits(e, q, next_cost(q, call));
         if (!fits && is_content(call)) {
             call_answer(e, call, MQ_OK, NULL);
             continue;
         }
-        if (queue_room(q) == 0)
+        if (!has_room)
             return moved;
-        if (!put_memory_fits(e, q, item_cost_of(item))) {
+        if (!fits) {
             starve(e, q);
             return moved;
         }
         store(e, q, call);
         moved = true;
-        if (list_is_empty(&call->unstored))
+        if (call->unstored.left == 0)
             call_answer(e, call, MQ_OK, NULL);
     }
     return moved;
@@ -280,18 +298,17 @@ bool put_serve(struct engine *e, struct queue *q)
 void put_drop_unstored(struct engine *e, struct call *call)
 {
     struct queue *q = call->queue;
-    struct item *item;
-    if (q && !list_is_empty(&call->unstored)) {
+    if (!q)
+        return;
+    if (call->unstored.left > 0) {
+        struct order_sum rest = order_intake_sum(&q->order, &call->unstored);
+        count_out(e, call, rest.body_size, rest.cost);
+        order_drop(&q->order, &call->unstored);
         engine_mark(e, q);
         e->memory_freed = true;
     }
-    while ((item = take_unstored(e, call))) {
-        item_free(item);
-        if (q)
-            order_unreserve_store(&q->order, 1);
-    }
     /* Its queue gives up its turn for memory; if others still wait there, serving it asks for a new one. */
-    if (q && list_has(&q->starved)) {
+    if (list_has(&q->starved)) {
         put_unstarve(e, q);
         engine_mark(e, q);
         e->memory_freed = true;

@@ -15,7 +15,6 @@
 
 #include "engine.h"
 #include "heap.h"
-#include "item.h"
 #include "list.h"
 #include "queue.h"
 #include "table.h"
@@ -60,8 +59,8 @@ struct call {
     const char *text;     /* static, or NULL */
     uint64_t count;       /* put: stored; purge, remove: discarded */
     uint32_t max;         /* get */
-    struct list unstored; /* put: items that wait for room */
-    size_t unstored_size; /* put: their bodies */
+    struct intake unstored; /* put: items that wait for room */
+    size_t unstored_size;   /* put: their bodies */
     struct range *ids;    /* put: of what is stored */
     size_t id_count, id_capacity;
     struct range only_ids[1]; /* `ids` of a put that was stored at once */
@@ -117,6 +116,7 @@ struct session {
 
 struct engine {
     struct engine_options options;
+    struct stock stock; /* of items */
     uint64_t now_ms, started_ms;
     struct table queues;
     struct queue **queue_list; /* by name, ascending */
@@ -209,7 +209,7 @@ void join_submit(struct engine *e, struct call *call, const struct request *req)
 void shut_down_submit(struct engine *e, struct call *call, const struct request *req);
 void purge_submit(struct engine *e, struct call *call, const struct request *req);
 void queue_discard_ready(struct engine *e, struct queue *q);
-void item_discard(struct engine *e, struct queue *q, struct item *item);
+void item_discarded(struct engine *e, struct queue *q, struct size_pair size);
 size_t queue_list_after(const struct engine *e, struct bytes name); /* index of the first larger name */
 
 /* engine_look.c */

@@ -6,305 +6,393 @@
 
 #include "key.h"
 
-static struct item *item_at_node(const struct list_node *node)
+void order_init(struct order *order, enum mq_kind kind, struct stock *stock)
 {
-    return node ? CONTAINER_OF(node, struct item, node) : NULL;
-}
-
-static struct item *item_at_place(const struct heap_entry *entry)
-{
-    return entry ? CONTAINER_OF(entry, struct item, place) : NULL;
-}
-
-static int compare_ids(uint64_t a, uint64_t b)
-{
-    return a < b ? -1 : a > b;
-}
-
-static int compare_keys(const struct heap_entry *a, const struct heap_entry *b)
-{
-    const struct item *x = item_at_place(a), *y = item_at_place(b);
-    int by_key = key_compare(item_key(x), item_key(y));
-    return by_key ? by_key : compare_ids(x->id, y->id);
-}
-
-/* The first bytes of the key decide most comparisons without touching the item. */
-static uint64_t key_rank(const struct item *item)
-{
-    uint64_t rank = 0;
-    for (size_t i = 0; i < sizeof rank; i++)
-        rank = rank << 8 | (i < item->key_size ? item->data[i] : 0);
-    return rank;
-}
-
-static uint64_t rank_of(const struct order *order, const struct item *item)
-{
-    switch (order->kind) {
-    case MQ_KIND_FIFO:
-        return item->id;
-    case MQ_KIND_LIFO:
-        return ~item->id;
-    case MQ_KIND_PRIORITY:
-        return key_rank(item);
-    }
-    abort();
-}
-
-int order_compare(const struct order *order, const struct item *a, const struct item *b)
-{
-    uint64_t x = rank_of(order, a), y = rank_of(order, b);
-    if (x != y || order->kind != MQ_KIND_PRIORITY)
-        return compare_ids(x, y);
-    return compare_keys(&a->place, &b->place);
-}
-
-void order_init(struct order *order, enum mq_kind kind)
-{
-    memset(order, 0, sizeof *order);
-    order->kind = kind;
-    list_init(&order->fresh);
-    heap_init(&order->places, kind == MQ_KIND_PRIORITY ? compare_keys : NULL);
+    *order = (struct order){.stock = stock, .kind = kind};
+    list_init(&order->chunks);
+    pile_init(&order->pile);
 }
 
 void order_done(struct order *order)
 {
-    assert(order->count == 0);
-    assert(order->places.owned == 0);
-    heap_done(&order->places);
+    assert(order->count == 0 && order->size == 0);
+    assert(list_is_empty(&order->chunks) && !order->tail);
+    pile_done(&order->pile);
 }
 
-bool order_reserve_store(struct order *order, size_t count)
+struct bytes order_key(const struct order *order, const struct put_item *put)
 {
-    return order->kind != MQ_KIND_PRIORITY || heap_own(&order->places, count);
+    return put->key.size || order->kind != MQ_KIND_PRIORITY ? put->key : key_zero();
 }
 
-void order_unreserve_store(struct order *order, size_t count)
+/* The first bytes of the key decide most comparisons without touching the item. */
+static uint64_t key_rank(struct bytes key)
 {
+    const uint8_t *data = key.data;
+    uint64_t rank = 0;
+    for (size_t i = 0; i < sizeof rank; i++)
+        rank = rank << 8 | (i < key.size ? data[i] : 0);
+    return rank;
+}
+
+uint64_t order_rank(const struct order *order, struct bytes key, uint64_t id)
+{
+    switch (order->kind) {
+    case MQ_KIND_FIFO:
+        return id;
+    case MQ_KIND_LIFO:
+        return ~id;
+    case MQ_KIND_PRIORITY:
+        return key_rank(key);
+    }
+    abort();
+}
+
+static uint64_t rank_of(const struct order *order, const struct item *item)
+{
+    return order_rank(order, item_key(item), item->id);
+}
+
+/* ---- chunks ---- */
+
+/* What is left of the chunk moves to a smaller one. Without memory it stays. */
+static void shrink(struct order *order, struct chunk *chunk)
+{
+    struct chunk *to = chunk_shrunk(order->stock, chunk);
+    if (!to)
+        return;
+    if (list_has(&chunk->node)) {
+        list_insert_before(&chunk->node, &to->node);
+        list_remove(&chunk->node);
+    }
+    chunk_free(order->stock, chunk);
+}
+
+/* Something in it has died or was taken. A chunk that is being filled, or emptied from one end, is left as it
+ * is until nothing lives in it. */
+static void look_after(struct order *order, struct chunk *chunk)
+{
+    if (chunk->live == 0 && chunk == order->tail)
+        order->tail = NULL;
+    if (chunk->fresh == 0 && chunk != order->tail && list_has(&chunk->node))
+        list_remove(&chunk->node);
+    if (chunk->live == 0)
+        chunk_free(order->stock, chunk);
+    else if (chunk->fresh == 0 && chunk != order->tail && chunk_is_sparse(chunk))
+        shrink(order, chunk);
+}
+
+/* Were a stack to leave few items in each chunk before it grows again, those would keep it. A FIFO comes back
+ * for them. */
+static void shrink_top(struct order *order)
+{
+    struct list_node *node = list_last(&order->chunks);
+    struct chunk *top = node ? CONTAINER_OF(node, struct chunk, node) : NULL;
+    if (order->kind == MQ_KIND_LIFO && top && top->fresh > 0 && chunk_is_sparse(top))
+        shrink(order, top);
+}
+
+static void begin_tail(struct order *order, struct chunk *chunk)
+{
+    struct chunk *old = order->tail;
+    order->tail = NULL;
+    if (old)
+        look_after(order, old);
+    shrink_top(order);
+    list_append(&order->chunks, &chunk->node);
+    order->tail = chunk;
+}
+
+/* ---- coming in ---- */
+
+/* The record becomes part of the order. Items of priority queues are known by themselves: see hold_all(). */
+static void store_record(struct order *order, struct record *record, uint64_t id, uint64_t now_ms)
+{
+    order->count++;
+    order->size += record_bytes(record->size);
+    if (order->kind != MQ_KIND_PRIORITY) {
+        record_store(record, id, now_ms);
+        return;
+    }
+    struct item *item = record_item(record);
+    item->id = id;
+    item->stored_ms = now_ms;
+    pile_add(&order->pile, item, rank_of(order, item));
+}
+
+static struct record *append(struct order *order, struct chunk *chunk, const struct put_item *put)
+{
+    struct bytes key = order_key(order, put);
+    struct record *record = chunk_append(chunk, key, put->body);
+    if (order->kind != MQ_KIND_PRIORITY)
+        return record;
+    struct item *item = pool_take(&order->stock->items);
+    *item = (struct item){.record = record, .key_size = (uint32_t)key.size};
+    record_hold(record, item);
+    return record;
+}
+
+static size_t bytes_of(const struct order *order, const struct put_item *put)
+{
+    return record_bytes(put->body.size + order_key(order, put).size);
+}
+
+/* Room in the pile and struct items, where they are needed from the beginning. */
+static bool reserve_places(struct order *order, size_t count)
+{
+    if (order->kind != MQ_KIND_PRIORITY)
+        return true;
+    if (!pile_own(&order->pile, count))
+        return false;
+    if (pool_own(&order->stock->items, count))
+        return true;
+    pile_disown(&order->pile, count);
+    return false;
+}
+
+static void unreserve_places(struct order *order, size_t count)
+{
+    if (order->kind != MQ_KIND_PRIORITY)
+        return;
+    pile_disown(&order->pile, count);
+    pool_disown(&order->stock->items, count);
+}
+
+/* May this be stored in the tail? Ages in a chunk have 32 bits. */
+static size_t tail_room(const struct order *order, uint64_t now_ms)
+{
+    const struct chunk *tail = order->tail;
+    return tail && now_ms - tail->first_ms < UINT32_MAX ? chunk_room(tail) : 0;
+}
+
+/* A chunk for those that the tail has no room for; *ret_chunk NULL: it has for all. False: out of memory. */
+static bool make_room(struct order *order, const struct put_item *puts, size_t count, uint64_t now_ms,
+                      struct chunk **ret_chunk)
+{
+    size_t room = tail_room(order, now_ms), at = 0, rest = 0;
+    *ret_chunk = NULL;
+    while (at < count && bytes_of(order, &puts[at]) <= room)
+        room -= bytes_of(order, &puts[at++]);
+    for (; at < count; at++)
+        rest += bytes_of(order, &puts[at]);
+    if (rest)
+        *ret_chunk = chunk_new(order->stock, rest, order->size + rest, now_ms);
+    return !rest || *ret_chunk;
+}
+
+bool order_put(struct order *order, const struct put_item *puts, size_t count, uint64_t first_id,
+               uint64_t now_ms)
+{
+    struct chunk *next;
+    if (!reserve_places(order, count))
+        return false;
+    if (!make_room(order, puts, count, now_ms, &next)) {
+        unreserve_places(order, count);
+        return false;
+    }
+    bool goes_on = tail_room(order, now_ms) > 0;
+    for (size_t i = 0; i < count; i++) {
+        if (next && (!goes_on || bytes_of(order, &puts[i]) > chunk_room(order->tail))) {
+            begin_tail(order, next);
+            next = NULL;
+        }
+        goes_on = true;
+        store_record(order, append(order, order->tail, &puts[i]), first_id + i, now_ms);
+    }
+    assert(!next);
+    return true;
+}
+
+bool order_copy(struct order *order, const struct put_item *puts, size_t count, uint64_t now_ms,
+                struct intake *ret_intake)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += bytes_of(order, &puts[i]);
+    if (!reserve_places(order, count))
+        return false;
+    struct chunk *chunk = chunk_new(order->stock, bytes, 0, now_ms);
+    if (!chunk) {
+        unreserve_places(order, count);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        append(order, chunk, &puts[i]);
+    *ret_intake = (struct intake){.chunk = chunk, .next = chunk_first(chunk), .left = count};
+    return true;
+}
+
+static struct size_pair record_sizes(const struct order *order, const struct record *record)
+{
+    size_t key = order->kind == MQ_KIND_PRIORITY ? record_item(record)->key_size : 0;
+    return (struct size_pair){.body = record->size - key, .key = key};
+}
+
+struct size_pair order_intake_size(const struct order *order, const struct intake *intake)
+{
+    return record_sizes(order, intake->next);
+}
+
+void order_store(struct order *order, struct intake *intake, uint64_t id, uint64_t now_ms)
+{
+    struct record *record = intake->next;
+    if (order->tail != intake->chunk)
+        begin_tail(order, intake->chunk);
+    intake->next = record_next(record);
+    intake->left--;
+    store_record(order, record, id, now_ms);
+}
+
+/* Priority: each has room in the pile and a struct item. */
+static void drop_places(struct order *order, struct record *from)
+{
+    for (struct record *r = from; r; r = record_next(r)) {
+        pile_disown(&order->pile, 1);
+        pool_give(&order->stock->items, record_item(r));
+        r->state = RECORD_RAW;
+    }
+}
+
+void order_drop(struct order *order, struct intake *intake)
+{
+    struct chunk *chunk = intake->chunk;
+    if (!intake->next)
+        return;
     if (order->kind == MQ_KIND_PRIORITY)
-        heap_disown(&order->places, count);
+        drop_places(order, intake->next);
+    chunk_cut(chunk, intake->next);
+    *intake = (struct intake){.chunk = NULL};
+    look_after(order, chunk);
 }
+
+/* ---- going out ---- */
 
 bool order_reserve_take(struct order *order, size_t count)
 {
-    return order->kind == MQ_KIND_PRIORITY || heap_own(&order->places, count);
+    if (order->kind == MQ_KIND_PRIORITY)
+        return true;
+    if (!pile_own(&order->pile, count))
+        return false;
+    if (pool_own(&order->stock->items, count))
+        return true;
+    pile_disown(&order->pile, count);
+    return false;
 }
 
 void order_unreserve_take(struct order *order, size_t count)
 {
-    if (order->kind != MQ_KIND_PRIORITY)
-        heap_disown(&order->places, count);
+    if (order->kind == MQ_KIND_PRIORITY)
+        return;
+    pile_disown(&order->pile, count);
+    pool_disown(&order->stock->items, count);
 }
 
-void order_add(struct order *order, struct item *item)
+/* The best fresh record; NULL: none. */
+static struct record *first_fresh(const struct order *order)
 {
-    if (order->kind == MQ_KIND_PRIORITY) {
-        heap_add(&order->places, &item->place, rank_of(order, item));
-    } else {
-        assert(list_is_empty(&order->fresh) || item_at_node(list_last(&order->fresh))->id < item->id);
-        list_append(&order->fresh, &item->node);
-    }
-    order->count++;
+    return order_next_fresh(order, false, NULL);
 }
 
-void order_return(struct order *order, struct item *item)
+/* The better one of the two is next: *ret_record, or NULL for the first of the pile. */
+static bool find_first(const struct order *order, struct record **ret_record)
 {
-    heap_add(&order->places, &item->place, rank_of(order, item));
-    order->count++;
-}
-
-static struct item *first_fresh(const struct order *order)
-{
-    return item_at_node(order->kind == MQ_KIND_LIFO ? list_last(&order->fresh) : list_first(&order->fresh));
-}
-
-struct item *order_first(const struct order *order)
-{
-    struct item *fresh = first_fresh(order), *returned = item_at_place(heap_first(&order->places));
-    if (!fresh || !returned)
-        return fresh ? fresh : returned;
-    return order_compare(order, fresh, returned) < 0 ? fresh : returned;
-}
-
-/* Takes it out of its place; says whether that was in the heap. */
-static bool unlink_item(struct order *order, struct item *item)
-{
-    bool placed = heap_has(&item->place);
-    if (placed)
-        heap_remove(&order->places, &item->place);
+    struct record *fresh = order->kind == MQ_KIND_PRIORITY ? NULL : first_fresh(order);
+    const struct pile *pile = &order->pile;
+    if (fresh && pile->count > 0)
+        *ret_record =
+            order_rank(order, (struct bytes){0}, record_id(fresh)) < pile->nodes[0].rank ? fresh : NULL;
     else
-        list_remove(&item->node);
-    order->count--;
-    return placed;
+        *ret_record = fresh;
+    return fresh || pile->count > 0;
+}
+
+size_t order_first_size(const struct order *order)
+{
+    struct record *record;
+    bool found = find_first(order, &record);
+    assert(found);
+    return record ? record->size : pile_first(&order->pile)->record->size;
+}
+
+/* Takes the fresh record, the first of its kind, out of the list of those. */
+static void leave_fresh(struct order *order, struct record *record)
+{
+    struct chunk *chunk = record_chunk(record);
+    struct record *next = record_next(record);
+    if (order->kind == MQ_KIND_LIFO)
+        chunk->last = record->below;
+    else if (next)
+        chunk->first = next->offset;
+}
+
+static struct item *take_fresh(struct order *order, struct record *record)
+{
+    struct item *item = pool_take(&order->stock->items);
+    *item = (struct item){.record = record, .id = record_id(record), .stored_ms = record_stored_ms(record)};
+    leave_fresh(order, record);
+    record_hold(record, item);
+    look_after(order, record_chunk(record));
+    return item;
+}
+
+/* One that had come back owns room in the pile and is known already: what was reserved for it is too much. */
+static struct item *take_returned(struct order *order)
+{
+    struct item *item = pile_take(&order->pile);
+    if (order->kind != MQ_KIND_PRIORITY)
+        order_unreserve_take(order, 1);
+    return item;
 }
 
 struct item *order_take(struct order *order)
 {
-    struct item *item = order_first(order);
-    assert(item);
-    /* One that had come back owns room already: the taker's reservation replaces it. */
-    if (unlink_item(order, item) && order->kind != MQ_KIND_PRIORITY)
-        heap_disown(&order->places, 1);
+    struct record *record;
+    bool found = find_first(order, &record);
+    assert(found);
+    struct item *item = record ? take_fresh(order, record) : take_returned(order);
+    order->count--;
+    order->size -= record_bytes(item->record->size);
     return item;
 }
 
-void order_forget(struct order *order)
+void order_return(struct order *order, struct item *item)
 {
-    heap_disown(&order->places, 1);
+    pile_add(&order->pile, item, rank_of(order, item));
+    order->count++;
+    order->size += record_bytes(item->record->size);
 }
 
-struct item *order_discard(struct order *order)
+static void kill(struct order *order, struct record *record)
 {
-    const struct heap *places = &order->places;
-    struct item *item = item_at_node(list_first(&order->fresh));
-    if (!item && places->count > 0)
-        item = item_at_place(places->nodes[places->count - 1].entry);
-    if (item && unlink_item(order, item))
-        heap_disown(&order->places, 1);
-    return item;
+    struct chunk *chunk = record_chunk(record);
+    record_kill(record);
+    look_after(order, chunk);
 }
 
-struct item *order_oldest(const struct order *order)
+void order_forget(struct order *order, struct item *item)
 {
-    if (order->kind == MQ_KIND_LIFO && !list_is_empty(&order->fresh))
-        return item_at_node(list_first(&order->fresh));
-    return order_first(order);
+    kill(order, item->record);
+    pool_give(&order->stock->items, item);
+    pile_disown(&order->pile, 1);
 }
 
-static void swap(const struct item **items, size_t a, size_t b)
+bool order_discard(struct order *order, struct size_pair *ret_size)
 {
-    const struct item *item = items[a];
-    items[a] = items[b];
-    items[b] = item;
-}
-
-static void sift_down(const struct order *order, const struct item **items, size_t count)
-{
-    for (size_t at = 0, child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && order_compare(order, items[child + 1], items[child]) < 0)
-            child++;
-        if (order_compare(order, items[at], items[child]) < 0)
-            return;
-        swap(items, at, child);
+    struct record *record = order->kind == MQ_KIND_PRIORITY ? NULL : first_fresh(order);
+    struct item *item = record || order->pile.count == 0 ? NULL : pile_take_last(&order->pile);
+    if (!record && !item)
+        return false;
+    if (item)
+        record = item->record;
+    *ret_size = (struct size_pair){.body = record->size - (item ? item->key_size : 0),
+                                   .key = item ? item->key_size : 0};
+    order->count--;
+    order->size -= record_bytes(record->size);
+    if (item) {
+        order_forget(order, item);
+    } else {
+        leave_fresh(order, record);
+        kill(order, record);
     }
-}
-
-static void sift_up(const struct order *order, const struct item **items, size_t at)
-{
-    while (at > 0) {
-        size_t parent = (at - 1) / 2;
-        if (order_compare(order, items[at], items[parent]) >= 0)
-            return;
-        swap(items, at, parent);
-        at = parent;
-    }
-}
-
-/* The best items of the heap, best first: its root, then always the best child of what was chosen. `open` is
- * a heap of those children, with room for max + 1. */
-static size_t peek_heap(const struct order *order, size_t max, const struct item **ret_items,
-                        const struct item **open)
-{
-    const struct heap *heap = &order->places;
-    size_t open_count = 0, chosen = 0;
-    if (heap->count > 0)
-        open[open_count++] = item_at_place(heap->nodes[0].entry);
-    while (chosen < max && open_count > 0) {
-        const struct item *best = open[0];
-        size_t index = best->place.index;
-        ret_items[chosen++] = best;
-        open[0] = open[--open_count];
-        sift_down(order, open, open_count);
-        for (size_t child = 2 * index + 1; child <= 2 * index + 2 && child < heap->count; child++) {
-            open[open_count] = item_at_place(heap->nodes[child].entry);
-            sift_up(order, open, open_count++);
-        }
-    }
-    return chosen;
-}
-
-/* Keeps `item` if it is among the `max` last ones so far: a heap, whose root is the first to give way. */
-static size_t keep_last(const struct order *order, size_t count, size_t max, const struct item **items,
-                        const struct item *item)
-{
-    if (count == max) {
-        if (order_compare(order, item, items[0]) > 0) {
-            items[0] = item;
-            sift_down(order, items, count);
-        }
-        return count;
-    }
-    items[count] = item;
-    sift_up(order, items, count);
-    return count + 1;
-}
-
-/* Makes the heap of keep_last() a list, best first. */
-static void sort_kept(const struct order *order, const struct item **items, size_t count)
-{
-    for (size_t left = count; left > 1;) {
-        swap(items, 0, --left);
-        sift_down(order, items, left);
-    }
-    for (size_t i = 0; i < count / 2; i++)
-        swap(items, i, count - 1 - i);
-}
-
-/* The heap is walked from its end, where most of the last ones are. */
-static size_t peek_last(const struct order *order, size_t max, const struct item **ret_items)
-{
-    bool lifo = order->kind == MQ_KIND_LIFO;
-    const struct list_node *node = lifo ? list_first(&order->fresh) : list_last(&order->fresh);
-    size_t count = 0;
-    for (size_t i = 0; node && i < max; i++) {
-        count = keep_last(order, count, max, ret_items, item_at_node(node));
-        node = lifo ? list_next(&order->fresh, node) : list_prev(&order->fresh, node);
-    }
-    for (size_t i = order->places.count; i > 0; i--)
-        count = keep_last(order, count, max, ret_items, item_at_place(order->places.nodes[i - 1].entry));
-    sort_kept(order, ret_items, count);
-    return count;
-}
-
-/* Merges what is in the list with the best of the heap. */
-static size_t merge_first(const struct order *order, size_t max, const struct item **ret_items,
-                          const struct item **placed, size_t placed_count)
-{
-    bool lifo = order->kind == MQ_KIND_LIFO;
-    const struct list_node *node = lifo ? list_last(&order->fresh) : list_first(&order->fresh);
-    size_t next = 0, count = 0;
-    while (count < max && (node || next < placed_count)) {
-        const struct item *fresh = item_at_node(node);
-        if (fresh && (next == placed_count || order_compare(order, fresh, placed[next]) < 0)) {
-            ret_items[count++] = fresh;
-            node = lifo ? list_prev(&order->fresh, node) : list_next(&order->fresh, node);
-        } else {
-            ret_items[count++] = placed[next++];
-        }
-    }
-    return count;
-}
-
-static bool peek_first(const struct order *order, size_t max, const struct item **ret_items,
-                       size_t *ret_count)
-{
-    const struct item **placed = malloc((max + 1) * sizeof *placed);
-    const struct item **open = malloc((max + 1) * sizeof *open);
-    bool ok = placed && open;
-    if (ok) {
-        size_t placed_count = peek_heap(order, max, placed, open);
-        *ret_count = merge_first(order, max, ret_items, placed, placed_count);
-    }
-    free(placed);
-    free(open);
-    return ok;
-}
-
-bool order_peek(const struct order *order, bool last, size_t max, const struct item **ret_items,
-                size_t *ret_count)
-{
-    assert(max > 0);
-    if (!last)
-        return peek_first(order, max, ret_items, ret_count);
-    *ret_count = peek_last(order, max, ret_items);
     return true;
 }

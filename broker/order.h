@@ -3,54 +3,93 @@
  * FIFO: ascending id. LIFO: descending id. Priority: lowest key first, ties ascending id. An item that comes
  * back takes its old place again, whatever has happened meanwhile.
  *
- * FIFO and LIFO keep items that were never taken in a list, where both ends are cheap, and only those that
- * came back in a heap; the next item is the better one of the two. Priority keeps all in the heap.
+ * FIFO and LIFO keep items that were never taken as fresh records in a list of chunks, where both ends are
+ * cheap, and only those that came back in a pile; the next item is the better one of the two. Priority keeps
+ * all in the pile.
  *
- * So that coming back can never fail, room in the heap is reserved beforehand: order_reserve_store() before
- * storing, order_reserve_take() before taking. Each order_add() uses one of the former, each order_take() one
- * of the latter; the item owns that room until order_forget() or order_discard(). */
+ * So that taking and coming back can never fail, what they need is reserved beforehand: order_reserve_take()
+ * before taking; each order_take() uses one. The item owns that until order_forget(). */
 #ifndef MQ_ORDER_H
 #define MQ_ORDER_H
 
-#include "item.h"
+#include "pile.h"
 
 struct order {
+    struct stock *stock;
     enum mq_kind kind;
-    size_t count;      /* waiting items */
-    struct list fresh; /* ascending id; empty in priority queues */
-    struct heap places;
+    size_t count;       /* waiting items */
+    size_t size;        /* bytes of their records */
+    struct list chunks; /* those with fresh records, in the order of ids, and the tail */
+    struct chunk *tail; /* where new records go; NULL: none */
+    struct pile pile;
 };
 
-void order_init(struct order *order, enum mq_kind kind);
+void order_init(struct order *order, enum mq_kind kind, struct stock *stock);
 void order_done(struct order *order); /* must be empty */
 
+/* ---- coming in ---- */
+
+/* The key that an item is stored with: key 0 where a priority queue was given none. */
+struct bytes order_key(const struct order *order, const struct put_item *put);
+
+/* Stores all of them, under the ids from first_id on, larger than all before. False: out of memory, nothing
+ * changed. */
+bool order_put(struct order *order, const struct put_item *puts, size_t count, uint64_t first_id,
+               uint64_t now_ms);
+
+/* Copies of items that wait for room, and all that storing them will need. */
+struct intake {
+    struct chunk *chunk;
+    struct record *next; /* the first that is not stored yet; NULL: none are left */
+    size_t left;
+};
+
 /* False: out of memory, nothing changed. */
-bool order_reserve_store(struct order *order, size_t count);
-void order_unreserve_store(struct order *order, size_t count);
+bool order_copy(struct order *order, const struct put_item *puts, size_t count, uint64_t now_ms,
+                struct intake *ret_intake);
+/* Of the next one; there must be one. */
+struct size_pair order_intake_size(const struct order *order, const struct intake *intake);
+void order_store(struct order *order, struct intake *intake, uint64_t id, uint64_t now_ms); /* the next */
+void order_drop(struct order *order, struct intake *intake); /* all that are left; nothing is fine */
+
+/* ---- going out ---- */
+
+/* False: out of memory, nothing changed. */
 bool order_reserve_take(struct order *order, size_t count);
 void order_unreserve_take(struct order *order, size_t count);
 
-/* A new item, whose id is larger than all before. The order borrows it until it is taken or discarded. */
-void order_add(struct order *order, struct item *item);
+/* Key and body of the first one; the order must not be empty. */
+size_t order_first_size(const struct order *order);
+struct item *order_take(struct order *order); /* the first; the order must not be empty */
 /* An item that was taken comes back. */
 void order_return(struct order *order, struct item *item);
-struct item *order_first(const struct order *order); /* NULL: empty */
-struct item *order_take(struct order *order);        /* the first; the order must not be empty */
-/* A taken item will never come back. */
-void order_forget(struct order *order);
-/* Removes one for good, whichever is the least work; NULL: empty. */
-struct item *order_discard(struct order *order);
+/* A taken item will never come back: it is freed. */
+void order_forget(struct order *order, struct item *item);
+/* Removes one for good, whichever is the least work. False: empty. */
+bool order_discard(struct order *order, struct size_pair *ret_size);
 
-/* The item that has waited longest, as far as can be told without walking: FIFO the first one, LIFO the
- * oldest of those never taken (else the first), priority the first. NULL: empty. */
-struct item *order_oldest(const struct order *order);
+/* ---- looking ---- */
 
-/* Up to max items from the front, or from the end, best first. Changes nothing. The end of a heap takes a
+/* When the item that has waited longest was stored, as far as can be told without walking: FIFO the first
+ * one, LIFO the oldest of those never taken (else the first), priority the first. UINT64_MAX: empty. */
+uint64_t order_oldest_ms(const struct order *order);
+
+/* Up to max items from the front, or from the end, best first. Changes nothing. The end of a pile takes a
  * walk over it. False: out of memory. */
-bool order_peek(const struct order *order, bool last, size_t max, const struct item **ret_items,
+bool order_peek(const struct order *order, bool last, size_t max, struct item_view *ret_items,
                 size_t *ret_count);
 
-/* < 0: a is handed out before b. */
-int order_compare(const struct order *order, const struct item *a, const struct item *b);
+/* Fresh records one by one, from the front of the order or from its end; NULL: no more. Start with NULL. */
+struct record *order_next_fresh(const struct order *order, bool last, struct record *record);
+
+uint64_t order_rank(const struct order *order, struct bytes key, uint64_t id);
+
+/* What is found by walking. */
+struct order_sum {
+    size_t items, body_size, cost;
+};
+struct order_sum order_sum(const struct order *order);
+struct order_sum order_intake_sum(const struct order *order, const struct intake *intake);
+void order_check(const struct order *order);
 
 #endif

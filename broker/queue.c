@@ -10,7 +10,8 @@ static int64_t normal_maxsize(int64_t maxsize)
     return maxsize > 0 ? maxsize : 0;
 }
 
-struct queue *queue_new(struct bytes name, const struct settings *settings, uint64_t now_ms)
+struct queue *queue_new(struct bytes name, const struct settings *settings, struct stock *stock,
+                        uint64_t now_ms)
 {
     struct queue *q = calloc(1, sizeof *q + name.size);
     if (!q)
@@ -26,7 +27,7 @@ struct queue *queue_new(struct bytes name, const struct settings *settings, uint
     q->made_ms = now_ms;
     q->name_size = name.size;
     memcpy(q->name, name.data, name.size);
-    order_init(&q->order, q->settings.kind);
+    order_init(&q->order, q->settings.kind, stock);
     list_init(&q->leases);
     list_init(&q->getters);
     list_init(&q->putters);
@@ -84,7 +85,7 @@ void queue_set(struct queue *q, const struct settings *wanted)
 
 void queue_describe(const struct queue *q, uint64_t now_ms, struct queue_stat *ret_stat)
 {
-    const struct item *oldest = order_oldest(&q->order);
+    uint64_t oldest_ms = order_oldest_ms(&q->order);
     *ret_stat = (struct queue_stat){
         .name = queue_name(q),
         .settings = q->settings,
@@ -102,7 +103,7 @@ void queue_describe(const struct queue *q, uint64_t now_ms, struct queue_stat *r
         .returned = q->totals.returned,
         .discarded = q->totals.discarded,
         .age_ms = now_ms - q->made_ms,
-        .oldest_ms = oldest ? now_ms - oldest->stored_ms : 0,
+        .oldest_ms = oldest_ms < now_ms ? now_ms - oldest_ms : 0,
         .is_shut_down = q->is_shut_down,
         .is_immediate = q->is_immediate,
     };
@@ -110,18 +111,7 @@ void queue_describe(const struct queue *q, uint64_t now_ms, struct queue_stat *r
 
 void queue_check(const struct queue *q)
 {
-    size_t fresh = 0;
-    uint64_t last_id = 0;
-    for (struct list_node *n = list_first(&q->order.fresh); n; n = list_next(&q->order.fresh, n)) {
-        const struct item *item = CONTAINER_OF(n, struct item, node);
-        assert(item->id > last_id);
-        assert(!heap_has(&item->place));
-        last_id = item->id;
-        fresh++;
-    }
     assert(q->settings.kind == q->created.kind && q->order.kind == q->settings.kind);
-    assert(q->settings.kind != MQ_KIND_PRIORITY || fresh == 0);
-    assert(q->order.count == fresh + q->order.places.count);
-    heap_check(&q->order.places);
+    order_check(&q->order);
     assert(!q->is_immediate || q->is_shut_down);
 }

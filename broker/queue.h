@@ -34,7 +34,8 @@ struct queue {
 };
 
 /* A plain FIFO where `settings` does not say otherwise. NULL: out of memory. */
-struct queue *queue_new(struct bytes name, const struct settings *settings, uint64_t now_ms);
+struct queue *queue_new(struct bytes name, const struct settings *settings, struct stock *stock,
+                        uint64_t now_ms);
 void queue_free(struct queue *q); /* it must be empty, and nobody may wait */
 
 struct bytes queue_name(const struct queue *q);

@@ -1,4 +1,5 @@
-/* unit_order.c - random steps in the order of each kind, beside a sorted array. */
+/* unit_order.c - random steps in the order of each kind, beside a sorted array; and what becomes of the
+ * memory that bodies lie in. */
 #include "order.h"
 #include "unit.h"
 
@@ -7,14 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An order beside a plain array that is sorted anew for every question. */
-enum { STEPS = 3000, ITEMS_MAX = 64, KEYS = 5 };
+enum { ITEMS_MAX = 4096, SHOWN_MAX = 64, KEYS = 5, BODY_MAX = 3000, BATCH_MAX = 40 };
+
+/* What the array knows of an item. */
+struct known {
+    uint64_t id, stored_ms;
+    int64_t key;
+    size_t size;
+    uint8_t fill;
+    struct item *item; /* while it is taken */
+};
 
 struct pair {
+    struct stock stock;
     struct order order;
-    struct item *waiting[STEPS], *taken[STEPS];
-    size_t waiting_count, taken_count;
-    uint64_t next_id, random;
+    struct known waiting[ITEMS_MAX], taken[ITEMS_MAX];
+    size_t waiting_count, taken_count, body_max;
+    struct intake intake; /* a put that waits */
+    struct known coming[BATCH_MAX];
+    size_t coming_first, coming_count;
+    uint64_t next_id, now_ms, random;
 };
 
 static uint64_t next_random(struct pair *p, uint64_t below)
@@ -23,150 +36,224 @@ static uint64_t next_random(struct pair *p, uint64_t below)
     return (p->random >> 33) % below;
 }
 
-static void pair_init(struct pair *p, enum mq_kind kind)
+static void pair_init(struct pair *p, enum mq_kind kind, size_t body_max)
 {
     memset(p, 0, sizeof *p);
-    p->next_id = 1;
+    p->next_id = p->now_ms = 1;
     p->random = 1 + (uint64_t)kind;
-    order_init(&p->order, kind);
+    p->body_max = body_max;
+    stock_init(&p->stock);
+    order_init(&p->order, kind, &p->stock);
+}
+
+/* Bodies and keys of a put, which lie here only as long as it lasts. */
+struct frame {
+    struct put_item puts[BATCH_MAX];
+    uint8_t bodies[BATCH_MAX][BODY_MAX], keys[BATCH_MAX][MQ_KEY_SIZE_MAX];
+};
+static struct frame frame;
+
+static struct known invent(struct pair *p, size_t i)
+{
+    struct known known = {.size = next_random(p, p->body_max + 1), .fill = (uint8_t)next_random(p, 256)};
+    memset(frame.bodies[i], known.fill, known.size);
+    frame.puts[i] = (struct put_item){.body = {frame.bodies[i], known.size}};
+    if (p->order.kind == MQ_KIND_PRIORITY && next_random(p, 4)) {
+        known.key = (int64_t)next_random(p, KEYS) - 2;
+        struct key key = {.type = MQ_KEY_INT, .integer = known.key};
+        CHECK_EQUAL(key_encode(&key, frame.keys[i], &frame.puts[i].key.size), MQ_OK);
+        frame.puts[i].key.data = frame.keys[i];
+    }
+    return known;
+}
+
+static void is_stored(struct pair *p, struct known known)
+{
+    known.id = p->next_id++;
+    known.stored_ms = p->now_ms;
+    p->waiting[p->waiting_count++] = known;
 }
 
 static void put(struct pair *p)
 {
-    uint8_t encoded[MQ_KEY_SIZE_MAX];
-    struct bytes key = {0};
-    if (p->order.kind == MQ_KIND_PRIORITY) {
-        struct key value = {.type = MQ_KEY_INT, .integer = (int64_t)next_random(p, KEYS)};
-        CHECK_EQUAL(key_encode(&value, encoded, &key.size), MQ_OK);
-        key.data = encoded;
-    }
-    struct item *item = item_new(&(struct put_item){.body = {"x", 1}}, key);
-    CHECK(item != NULL);
-    item->id = p->next_id++;
-    CHECK(order_reserve_store(&p->order, 1));
-    order_add(&p->order, item);
-    p->waiting[p->waiting_count++] = item;
+    struct known known[BATCH_MAX];
+    size_t count = 1 + next_random(p, BATCH_MAX);
+    if (p->waiting_count + p->taken_count + 2 * BATCH_MAX > ITEMS_MAX || p->coming_count)
+        return;
+    for (size_t i = 0; i < count; i++)
+        known[i] = invent(p, i);
+    CHECK(order_put(&p->order, frame.puts, count, p->next_id, p->now_ms));
+    for (size_t i = 0; i < count; i++)
+        is_stored(p, known[i]);
 }
 
-static bool is_before(const struct order *order, const struct item *a, const struct item *b)
+/* A put that waits, is stored bit by bit, and perhaps given up. */
+static void put_slowly(struct pair *p)
 {
-    int by_key = key_compare(item_key(a), item_key(b));
-    if (order->kind == MQ_KIND_PRIORITY && by_key)
-        return by_key < 0;
+    if (p->coming_count == 0) {
+        p->coming_count = 1 + next_random(p, BATCH_MAX);
+        p->coming_first = 0;
+        for (size_t i = 0; i < p->coming_count; i++)
+            p->coming[i] = invent(p, i);
+        CHECK(order_copy(&p->order, frame.puts, p->coming_count, p->now_ms, &p->intake));
+    }
+    for (uint64_t n = next_random(p, 9); n > 0 && p->coming_first < p->coming_count; n--) {
+        struct known known = p->coming[p->coming_first++];
+        CHECK_EQUAL(order_intake_size(&p->order, &p->intake).body, known.size);
+        order_store(&p->order, &p->intake, p->next_id, p->now_ms);
+        is_stored(p, known);
+    }
+    CHECK_EQUAL(p->intake.left, p->coming_count - p->coming_first);
+    CHECK_EQUAL(order_intake_sum(&p->order, &p->intake).items, p->intake.left);
+    if (p->coming_first == p->coming_count || next_random(p, 4) == 0) {
+        order_drop(&p->order, &p->intake);
+        p->coming_count = 0;
+    }
+}
+
+static bool is_before(const struct order *order, const struct known *a, const struct known *b)
+{
+    if (order->kind == MQ_KIND_PRIORITY && a->key != b->key)
+        return a->key < b->key;
     return order->kind == MQ_KIND_LIFO ? a->id > b->id : a->id < b->id;
+}
+
+static const struct order *sorted_order;
+
+static int compare(const void *a, const void *b)
+{
+    return is_before(sorted_order, a, b) ? -1 : 1;
 }
 
 static void sort(struct pair *p)
 {
-    for (size_t i = 1; i < p->waiting_count; i++)
-        for (size_t k = i; k > 0 && is_before(&p->order, p->waiting[k], p->waiting[k - 1]); k--) {
-            struct item *item = p->waiting[k];
-            p->waiting[k] = p->waiting[k - 1];
-            p->waiting[k - 1] = item;
-        }
+    sorted_order = &p->order;
+    if (p->waiting_count)
+        qsort(p->waiting, p->waiting_count, sizeof *p->waiting, compare);
+}
+
+static bool has_body(struct bytes body, const struct known *known)
+{
+    const uint8_t *data = body.data;
+    for (size_t i = 0; i < body.size; i++)
+        if (data[i] != known->fill)
+            return false;
+    return body.size == known->size;
 }
 
 static void take(struct pair *p)
 {
-    if (p->waiting_count == 0)
-        return;
-    sort(p);
-    CHECK(order_first(&p->order) == p->waiting[0]);
-    CHECK(order_reserve_take(&p->order, 1));
-    CHECK(order_take(&p->order) == p->waiting[0]);
-    p->taken[p->taken_count++] = p->waiting[0];
-    memmove(p->waiting, p->waiting + 1, --p->waiting_count * sizeof *p->waiting);
+    for (uint64_t n = next_random(p, BATCH_MAX); n > 0 && p->waiting_count > 0; n--) {
+        sort(p);
+        struct known known = p->waiting[0];
+        CHECK(order_reserve_take(&p->order, 1));
+        size_t size = order_first_size(&p->order);
+        known.item = order_take(&p->order);
+        CHECK_EQUAL(known.item->id, known.id);
+        CHECK_EQUAL(known.item->stored_ms, known.stored_ms);
+        CHECK_EQUAL(size, known.size + known.item->key_size);
+        p->taken[p->taken_count++] = known;
+        memmove(p->waiting, p->waiting + 1, --p->waiting_count * sizeof *p->waiting);
+    }
 }
 
-static struct item *pick_taken(struct pair *p)
+/* Bodies stay as they are, wherever they have moved. */
+static struct known pick_taken(struct pair *p)
 {
     size_t at = next_random(p, p->taken_count);
-    struct item *item = p->taken[at];
+    struct known known = p->taken[at];
+    CHECK(has_body(item_body(known.item), &known));
     p->taken[at] = p->taken[--p->taken_count];
-    return item;
+    return known;
 }
 
 static void give_back(struct pair *p)
 {
-    if (p->taken_count == 0)
-        return;
-    struct item *item = pick_taken(p);
-    order_return(&p->order, item);
-    p->waiting[p->waiting_count++] = item;
+    for (uint64_t n = next_random(p, BATCH_MAX / 4); n > 0 && p->taken_count > 0; n--) {
+        struct known known = pick_taken(p);
+        order_return(&p->order, known.item);
+        p->waiting[p->waiting_count++] = known;
+    }
 }
 
 static void finish(struct pair *p)
 {
-    if (p->taken_count == 0)
-        return;
-    order_forget(&p->order);
-    item_free(pick_taken(p));
+    for (uint64_t n = next_random(p, BATCH_MAX); n > 0 && p->taken_count > 0; n--)
+        order_forget(&p->order, pick_taken(p).item);
+}
+
+static void check_seen(const struct item_view *seen, const struct known *expected, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        CHECK_EQUAL(seen[i].id, expected[i].id);
+        CHECK(has_body(seen[i].body, &expected[i]));
+    }
 }
 
 static void peek(struct pair *p)
 {
-    const struct item *seen[ITEMS_MAX];
-    size_t max = 1 + next_random(p, ITEMS_MAX), count;
+    struct item_view seen[SHOWN_MAX];
+    size_t max = 1 + next_random(p, SHOWN_MAX), count;
     sort(p);
     size_t expected = max < p->waiting_count ? max : p->waiting_count;
     CHECK(order_peek(&p->order, false, max, seen, &count));
     CHECK_EQUAL(count, expected);
-    CHECK(memcmp(seen, p->waiting, count * sizeof *seen) == 0);
+    check_seen(seen, p->waiting, count);
     CHECK(order_peek(&p->order, true, max, seen, &count));
     CHECK_EQUAL(count, expected);
-    CHECK(memcmp(seen, p->waiting + p->waiting_count - count, count * sizeof *seen) == 0);
+    check_seen(seen, p->waiting + p->waiting_count - count, count);
+}
+
+static void discard(struct pair *p)
+{
+    struct size_pair size;
+    while (order_discard(&p->order, &size))
+        p->waiting_count--;
+    CHECK_EQUAL(p->waiting_count, 0);
 }
 
 static void pair_done(struct pair *p)
 {
+    order_drop(&p->order, &p->intake);
     while (p->taken_count > 0)
         finish(p);
-    for (struct item *item; (item = order_discard(&p->order)); p->waiting_count--)
-        item_free(item);
-    CHECK_EQUAL(p->waiting_count, 0);
+    discard(p);
     order_done(&p->order);
+    stock_done(&p->stock);
 }
 
-static void compare_with_sorting(enum mq_kind kind)
+static void compare_with_sorting(enum mq_kind kind, size_t body_max)
 {
     static struct pair p;
-    pair_init(&p, kind);
-    for (int i = 0; i < STEPS; i++) {
-        switch (next_random(&p, 6)) {
-        case 0:
-        case 1:
-            put(&p);
-            break;
-        case 2:
-            take(&p);
-            break;
-        case 3:
-            give_back(&p);
-            break;
-        case 4:
-            finish(&p);
-            break;
-        default:
-            peek(&p);
-        }
+    void (*const steps[])(struct pair * p) = {put, put, put_slowly, take, take, give_back, finish, peek};
+    pair_init(&p, kind, body_max);
+    for (int i = 0; i < 2000; i++) {
+        steps[next_random(&p, sizeof steps / sizeof *steps)](&p);
+        p.now_ms += next_random(&p, 3);
+        if (next_random(&p, 200) == 0)
+            discard(&p);
         CHECK_EQUAL(p.order.count, p.waiting_count);
+        order_check(&p.order);
     }
     pair_done(&p);
 }
 
 static void a_fifo_takes_and_shows_the_same_as_sorting_by_id(void)
 {
-    compare_with_sorting(MQ_KIND_FIFO);
+    compare_with_sorting(MQ_KIND_FIFO, 20);
+    compare_with_sorting(MQ_KIND_FIFO, BODY_MAX);
 }
 
 static void a_lifo_takes_and_shows_the_same_as_sorting_by_id_downwards(void)
 {
-    compare_with_sorting(MQ_KIND_LIFO);
+    compare_with_sorting(MQ_KIND_LIFO, 20);
+    compare_with_sorting(MQ_KIND_LIFO, BODY_MAX);
 }
 
 static void a_priority_order_takes_and_shows_the_same_as_sorting_by_key_and_id(void)
 {
-    compare_with_sorting(MQ_KIND_PRIORITY);
+    compare_with_sorting(MQ_KIND_PRIORITY, 20);
+    compare_with_sorting(MQ_KIND_PRIORITY, BODY_MAX);
 }
 
 /* An insertion into a sorted list for each item would take minutes. */
@@ -174,26 +261,117 @@ static void the_last_of_a_long_priority_order_are_found_in_one_walk(void)
 {
     static struct pair p;
     enum { MANY = 200000, SHOWN = 1000 };
-    static const struct item *seen[SHOWN];
-    pair_init(&p, MQ_KIND_PRIORITY);
-    CHECK(order_reserve_store(&p.order, MANY));
+    static struct item_view seen[SHOWN];
+    pair_init(&p, MQ_KIND_PRIORITY, 0);
     for (int64_t i = MANY; i > 0; i--) {
         uint8_t encoded[MQ_KEY_SIZE_MAX];
-        struct bytes key = {encoded, 0};
-        CHECK_EQUAL(key_encode(&(struct key){.type = MQ_KEY_INT, .integer = i}, encoded, &key.size), MQ_OK);
-        struct item *item = item_new(&(struct put_item){0}, key);
-        CHECK(item != NULL);
-        item->id = p.next_id++;
-        order_add(&p.order, item);
+        struct put_item put = {.key = {encoded, 0}};
+        CHECK_EQUAL(key_encode(&(struct key){.type = MQ_KEY_INT, .integer = i}, encoded, &put.key.size),
+                    MQ_OK);
+        CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
     }
     size_t count;
     CHECK(order_peek(&p.order, true, SHOWN, seen, &count));
     CHECK_EQUAL(count, SHOWN);
     for (size_t i = 0; i < SHOWN; i++)
-        CHECK_EQUAL(seen[i]->id, SHOWN - i);
-    for (struct item *item; (item = order_discard(&p.order));)
-        item_free(item);
-    order_done(&p.order);
+        CHECK_EQUAL(seen[i].id, SHOWN - i);
+    p.waiting_count = MANY;
+    pair_done(&p);
+}
+
+/* ---- memory ---- */
+
+/* What the chunks of all these items take. */
+static size_t memory_of(const struct known *known, size_t count)
+{
+    struct chunk *seen[ITEMS_MAX];
+    size_t chunks = 0, bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct chunk *chunk = record_chunk(known[i].item->record);
+        size_t at = 0;
+        while (at < chunks && seen[at] != chunk)
+            at++;
+        if (at == chunks) {
+            seen[chunks++] = chunk;
+            bytes += chunk->capacity;
+        }
+    }
+    return bytes;
+}
+
+static void few_items_that_stay_long_do_not_keep_the_memory_of_many(enum mq_kind kind)
+{
+    static struct pair p;
+    static struct known kept[ITEMS_MAX];
+    enum { ROUNDS = 20000, EACH = 100, BODY = 100 };
+    size_t count = 0;
+    pair_init(&p, kind, BODY);
+    for (size_t i = 0; i < ROUNDS; i++) {
+        struct put_item put = {.body = {frame.bodies[0], BODY}};
+        CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
+        CHECK(order_reserve_take(&p.order, 1));
+        struct item *item = order_take(&p.order);
+        if (i % EACH == 0)
+            kept[count++].item = item;
+        else
+            order_forget(&p.order, item);
+    }
+    order_check(&p.order);
+    CHECK_EQUAL(count, ROUNDS / EACH);
+    CHECK(memory_of(kept, count) < 8 * count * record_bytes(BODY) + (64 << 10));
+    for (size_t i = 0; i < count; i++)
+        order_forget(&p.order, kept[i].item);
+    pair_done(&p);
+}
+
+static void items_that_stay_long_do_not_keep_the_memory_of_many_others(void)
+{
+    few_items_that_stay_long_do_not_keep_the_memory_of_many(MQ_KIND_FIFO);
+    few_items_that_stay_long_do_not_keep_the_memory_of_many(MQ_KIND_LIFO);
+    few_items_that_stay_long_do_not_keep_the_memory_of_many(MQ_KIND_PRIORITY);
+}
+
+static void the_bottom_of_a_stack_does_not_keep_the_memory_of_what_lay_above(void)
+{
+    static struct pair p;
+    enum { ROUNDS = 100, HEIGHT = 600, BODY = 100 };
+    pair_init(&p, MQ_KIND_LIFO, BODY);
+    struct put_item put = {.body = {frame.bodies[0], BODY}};
+    for (size_t i = 0; i < ROUNDS; i++) {
+        for (size_t k = 0; k < HEIGHT; k++)
+            CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
+        for (size_t k = 1; k < HEIGHT; k++) {
+            CHECK(order_reserve_take(&p.order, 1));
+            order_forget(&p.order, order_take(&p.order));
+        }
+    }
+    order_check(&p.order);
+    size_t bytes = 0;
+    for (struct list_node *n = list_first(&p.order.chunks); n; n = list_next(&p.order.chunks, n))
+        bytes += CONTAINER_OF(n, struct chunk, node)->capacity;
+    CHECK_EQUAL(p.order.count, ROUNDS);
+    CHECK(bytes < 8 * ROUNDS * record_bytes(BODY) + 2 * (64 << 10));
+    p.waiting_count = ROUNDS;
+    pair_done(&p);
+}
+
+static void an_empty_order_has_no_chunks(void)
+{
+    static struct pair p;
+    const enum mq_kind kinds[] = {MQ_KIND_FIFO, MQ_KIND_LIFO, MQ_KIND_PRIORITY};
+    for (size_t i = 0; i < 3; i++) {
+        pair_init(&p, kinds[i], 100);
+        for (int n = 0; n < 500; n++)
+            put(&p);
+        while (p.waiting_count)
+            take(&p);
+        while (p.taken_count)
+            finish(&p);
+        CHECK(list_is_empty(&p.order.chunks));
+        CHECK(p.order.tail == NULL);
+        CHECK(p.stock.spare_count <= 16);
+        pair_done(&p);
+    }
 }
 
 static const struct unit_test tests[] = {
@@ -201,6 +379,9 @@ static const struct unit_test tests[] = {
     UNIT(a_lifo_takes_and_shows_the_same_as_sorting_by_id_downwards),
     UNIT(a_priority_order_takes_and_shows_the_same_as_sorting_by_key_and_id),
     UNIT(the_last_of_a_long_priority_order_are_found_in_one_walk),
+    UNIT(items_that_stay_long_do_not_keep_the_memory_of_many_others),
+    UNIT(the_bottom_of_a_stack_does_not_keep_the_memory_of_what_lay_above),
+    UNIT(an_empty_order_has_no_chunks),
 };
 
 int main(void)

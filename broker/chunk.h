@@ -1,0 +1,105 @@
+/* chunk.h - where items lie: records of a few bytes more than their keys and bodies, one behind the other.
+ *
+ * A record is written once, when its item comes in, and stays where it is until the item is gone, or until
+ * little else is left in its chunk and what is left moves to a smaller one (chunk_shrunk). A waiting item
+ * that was never taken is nothing but its record: the item's id is in it. One that is *held* (taken, or come
+ * back, or in a priority queue) has a struct item besides, which the record points to, so that it can move.
+ *
+ * Everything in a record is four bytes wide: a hundred bytes of body take 124, and nothing is lost to
+ * alignment. The idea of bodies in a log of their own, apart from the index of what is known of them, is
+ * common to log-structured stores. */
+#ifndef MQ_CHUNK_H
+#define MQ_CHUNK_H
+
+#include "list.h"
+#include "pool.h"
+#include "proto.h"
+
+struct item;
+
+enum record_state {
+    RECORD_RAW,   /* of a put that waits; in no order yet */
+    RECORD_FRESH, /* waits, was never taken */
+    RECORD_HELD,  /* has a struct item */
+    RECORD_DEAD
+};
+
+struct record {
+    uint32_t offset; /* of this record in its chunk */
+    uint32_t below;  /* fresh: offset of the one that was the last fresh one before it; 0: none */
+    uint32_t size : 27, state : 2;
+    uint32_t age_ms;  /* fresh: stored so long after the chunk's first_ms, at most */
+    uint32_t word[2]; /* fresh: the item's id. held: the address of its struct item */
+    uint8_t data[];   /* key, then body: `size` bytes */
+};
+
+struct chunk {
+    struct list_node node;    /* in its order, while it has fresh records or is the one being filled */
+    uint32_t capacity, used;  /* bytes, this head included */
+    uint32_t live, live_size; /* records that are not dead; their bytes, heads included */
+    uint32_t fresh;           /* records */
+    uint32_t first, last;     /* while fresh: offsets. FIFO: the first fresh one; all: the last one */
+    uint64_t first_ms;
+    uint8_t data[];
+};
+
+/* What all queues of an engine share. */
+struct stock {
+    struct pool items;   /* of struct item */
+    struct chunk *spare; /* chunks of full size, a few: linked by node.next */
+    size_t spare_count;
+};
+
+void stock_init(struct stock *stock);
+void stock_done(struct stock *stock);
+
+/* A chunk for `room` bytes of records, and up to 64 KiB if so much is wanted (0: no more than needed). NULL:
+ * out of memory. */
+struct chunk *chunk_new(struct stock *stock, size_t room, size_t wanted, uint64_t now_ms);
+void chunk_free(struct stock *stock, struct chunk *chunk); /* it is in no list */
+
+static inline size_t record_bytes(size_t size)
+{
+    return (sizeof(struct record) + size + 3) & ~(size_t)3;
+}
+
+static inline size_t chunk_room(const struct chunk *chunk)
+{
+    return chunk->capacity - chunk->used;
+}
+
+static inline struct record *record_at(struct chunk *chunk, uint32_t offset)
+{
+    return (struct record *)(void *)((uint8_t *)chunk + offset);
+}
+
+static inline struct chunk *record_chunk(struct record *record)
+{
+    return (struct chunk *)(void *)((uint8_t *)record - record->offset);
+}
+
+/* The record behind this one, whatever its state; NULL: it is the last. */
+struct record *record_next(struct record *record);
+struct record *chunk_first(struct chunk *chunk); /* NULL: no records */
+
+/* A raw record behind all others; there must be room. */
+struct record *chunk_append(struct chunk *chunk, struct bytes key, struct bytes body);
+/* Removes this record and all behind it, which must be raw. */
+void chunk_cut(struct chunk *chunk, struct record *from);
+
+/* Raw -> fresh, as the last one; fresh -> held. */
+void record_store(struct record *record, uint64_t id, uint64_t now_ms);
+void record_hold(struct record *record, struct item *item);
+void record_kill(struct record *record);
+
+uint64_t record_id(const struct record *record);       /* of a fresh one */
+uint64_t record_stored_ms(struct record *record);      /* of a fresh one */
+struct item *record_item(const struct record *record); /* of a held one */
+
+/* Has little enough left in it that what is left should move? */
+bool chunk_is_sparse(const struct chunk *chunk);
+/* A copy without what is dead, in no list; items know their new records. No record may be raw. NULL: out of
+ * memory, nothing changed. */
+struct chunk *chunk_shrunk(struct stock *stock, struct chunk *chunk);
+
+#endif
