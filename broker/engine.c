@@ -239,6 +239,7 @@ void engine_stat(const struct engine *e, struct broker_stat *ret_stat)
     *ret_stat = (struct broker_stat){
         .version = mq_bytes(MQ_VERSION),
         .uptime_ms = e->now_ms - e->started_ms,
+        .pid = o->pid,
         .queues = e->queues.count,
         .sessions = e->sessions.count,
         .connected = e->connected,

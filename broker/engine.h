@@ -27,6 +27,7 @@ struct engine_options {
     uint64_t resume_grace_ms; /* without a connection for so long: waiters cancelled, leases go back */
     uint64_t remember_ms;     /* numbers and unconfirmed answers are kept so long after that */
     uint64_t first_item;      /* the first item's id; the next ones count on from there */
+    uint64_t pid;             /* of this process, told by stat; 0: not told */
     uint64_t hash_seed;       /* random, so that nobody can choose colliding names */
     uint32_t body_max, frame_max, items_max, queues_max, sessions_max, remembered_max;
     uint32_t waiting_max, unconfirmed_max, in_flight_max; /* per session */

@@ -23,6 +23,7 @@ static struct engine *make_engine(const struct options *options, uint32_t descri
     engine.remember_ms = options->remember_ms;
     engine.auto_create = options->auto_create;
     engine.first_item = machine_first_item();
+    engine.pid = (uint64_t)getpid();
     uint32_t sessions_max =
         descriptors > 2 * DESCRIPTORS_SPARE ? descriptors - DESCRIPTORS_SPARE : descriptors / 2;
     if (engine.sessions_max > sessions_max)

@@ -42,7 +42,14 @@ enum {
     CLI_LONG_JSON,
     CLI_LONG_CONNECT_TIMEOUT,
     CLI_LONG_ALL,
+    CLI_LONG_BATCH,
+    CLI_LONG_CONSUMERS,
+    CLI_LONG_COUNT,
+    CLI_LONG_CSV,
+    CLI_LONG_DURATION,
+    CLI_LONG_FILL,
     CLI_LONG_FORCE,
+    CLI_LONG_HANDOFF,
     CLI_LONG_IMMEDIATE,
     CLI_LONG_KIND,
     CLI_LONG_LAST,
@@ -50,7 +57,15 @@ enum {
     CLI_LONG_MAXSIZE,
     CLI_LONG_NAMES,
     CLI_LONG_NO_DONE,
+    CLI_LONG_PRODUCERS,
+    CLI_LONG_QUEUE,
+    CLI_LONG_RATE,
     CLI_LONG_RAW,
+    CLI_LONG_SIZE,
+    CLI_LONG_SYNC,
+    CLI_LONG_THREADS,
+    CLI_LONG_WARM_UP,
+    CLI_LONG_WINDOW,
     CLI_CODES
 };
 
@@ -123,6 +138,6 @@ int cli_timeout_value(const struct cli *cli, int64_t *ret_timeout_ms);
 int cli_settings_value(const struct cli *cli, struct mqc_queue_options *ret_options);
 
 extern const struct cli_command cmd_create, cmd_set, cmd_put, cmd_get, cmd_work, cmd_join, cmd_ls, cmd_stat,
-    cmd_peek, cmd_purge, cmd_rm, cmd_shutdown, cmd_ps, cmd_ping;
+    cmd_peek, cmd_purge, cmd_rm, cmd_shutdown, cmd_ps, cmd_ping, cmd_bench;
 
 #endif

@@ -73,6 +73,7 @@ json_t *cli_broker_facts(const struct mqc_broker_stat *s)
     json_t *facts = json_pack("{s:s}", "version", s->version);
     const struct number numbers[] = {
         {"uptime_ms", s->uptime_ms},
+        {"pid", s->pid},
         {"queues", s->queues},
         {"sessions", s->sessions},
         {"connected", s->connected},

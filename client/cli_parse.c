@@ -80,6 +80,32 @@ bool cli_parse_duration(const char *text, int64_t *ret_ms)
     return true;
 }
 
+bool cli_parse_size(const char *text, uint64_t *ret_size)
+{
+    static const char units[] = "kMG";
+    size_t count = digits(text);
+    const char *unit = text + count;
+    const char *known = *unit ? strchr(units, *unit) : units;
+    errno = 0;
+    long long number = strtoll(text, NULL, 10);
+    if (count == 0 || errno || !known || (*unit && unit[1]))
+        return false;
+    int shift = *unit ? 10 * (int)(known - units + 1) : 0;
+    if (number > INT64_MAX >> shift)
+        return false;
+    *ret_size = (uint64_t)number << shift;
+    return true;
+}
+
+bool cli_parse_decimal(const char *text, double *ret)
+{
+    double value = strtod(text, NULL);
+    if (!is_decimal(text) || isinf(value))
+        return false;
+    *ret = value;
+    return true;
+}
+
 static enum mq_status parse_plain(const char *text, struct mqc_key *ret)
 {
     int64_t integer;

@@ -8,6 +8,12 @@
  * beyond a hundred years. */
 bool cli_parse_duration(const char *text, int64_t *ret_ms);
 
+/* "100", "4k", "1M", "2G": bytes, the units 1024 of those before. False: not a size, or beyond 2^63 - 1. */
+bool cli_parse_size(const char *text, uint64_t *ret_size);
+
+/* "2", "0.5", "1e6", and nothing else. */
+bool cli_parse_decimal(const char *text, double *ret);
+
 /* A whole decimal number from min to max, and nothing else. */
 bool cli_parse_integer(const char *text, int64_t min, int64_t max, int64_t *ret);
 

@@ -39,10 +39,11 @@ endforeach()
 
 # The command; jansson writes what --json prints. All but main() is a library, for the unit tests.
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
-file(GLOB CLI_SOURCES CONFIGURE_DEPENDS client/cli_*.c client/cmd_*.c)
+file(GLOB CLI_SOURCES CONFIGURE_DEPENDS client/cli_*.c client/cmd_*.c client/bench_*.c)
 mq_library(cli_parts ${CLI_SOURCES})
 target_include_directories(cli_parts PUBLIC client proto)
-target_link_libraries(cli_parts PUBLIC mqc_objects PkgConfig::JANSSON Threads::Threads m)
+target_link_libraries(cli_parts PUBLIC mqc_objects PkgConfig::JANSSON Threads::Threads m
+                      PRIVATE PkgConfig::XXHASH)
 add_executable(mq client/cli.c)
 target_link_libraries(mq PRIVATE cli_parts)
 install(TARGETS mq RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -204,7 +204,8 @@ struct mqc_broker_stat {
     uint64_t body_max, queues_max, sessions_max, items_max, frame_max, waiting_max, unconfirmed_max,
         in_flight_max;
     uint64_t resume_grace_ms, remember_ms;
-    uint64_t reserved[16];
+    uint64_t pid; /* of its process, on the machine where it runs; 0: not told */
+    uint64_t reserved[15];
 };
 
 struct mqc_session_wait {

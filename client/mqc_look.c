@@ -43,6 +43,7 @@ static void copy_queue(struct mqc_queue_stat *to, const struct queue_stat *from)
 static void copy_broker(struct mqc_broker_stat *to, const struct broker_stat *from)
 {
     *to = (struct mqc_broker_stat){.uptime_ms = from->uptime_ms,
+                                   .pid = from->pid,
                                    .queues = from->queues,
                                    .sessions = from->sessions,
                                    .connected = from->connected,

@@ -61,7 +61,7 @@ static const struct column broker_columns[] = {
     U64(broker_stat, items_max),     U64(broker_stat, frame_max),
     U64(broker_stat, waiting_max),   U64(broker_stat, unconfirmed_max),
     U64(broker_stat, in_flight_max), U64(broker_stat, resume_grace_ms),
-    U64(broker_stat, remember_ms),
+    U64(broker_stat, remember_ms),   U64(broker_stat, pid),
 };
 
 static const struct column session_columns[] = {

@@ -160,6 +160,7 @@ struct queue_stat {
 struct broker_stat {
     struct bytes version;
     uint64_t uptime_ms;
+    uint64_t pid;                         /* its process, where it runs; 0: not told */
     uint64_t queues, sessions, connected; /* connected: sessions with a connection */
     uint64_t ready, leased, waiting;      /* items; waiting requests */
     uint64_t puts, gets, done, redelivered, returned, discarded;

@@ -106,6 +106,7 @@ static const struct queue_stat sample_queues[] = {
 };
 static const struct broker_stat sample_broker = {.version = TEXT("1.2.3"),
                                                  .uptime_ms = 1,
+                                                 .pid = 28,
                                                  .queues = 2,
                                                  .sessions = 3,
                                                  .connected = 4,

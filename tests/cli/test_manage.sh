@@ -62,7 +62,7 @@ for key in name kind state maxsize lease_ms size leased unfinished bytes getters
     grep -q "^$key: " out || fail "stat does not tell $key"
 done
 expect 0 mq stat
-for key in version uptime_ms queues sessions connected memory memory_limit body_max items_max resume_grace_ms; do
+for key in version uptime_ms pid queues sessions connected memory memory_limit body_max items_max resume_grace_ms; do
     grep -q "^$key: " out || fail "stat does not tell $key"
 done
 
