@@ -360,6 +360,11 @@ size_t link_output(struct link *l, uint64_t now_ms, void *peer, const struct ans
     return frame.size;
 }
 
+void *link_take_frame(struct link *l)
+{
+    return codec_take_frame(l->codec);
+}
+
 /* --- who is alive --- */
 
 void link_closed(struct link *l, uint64_t now_ms, int fd)

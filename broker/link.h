@@ -28,7 +28,8 @@ struct link_frame {
     bool is_multipart; /* more parts came with it: not of this protocol */
 };
 
-/* How frames leave. False: the connection is gone, or of no use any more. */
+/* How frames leave. False: the connection is gone, or of no use any more. The frame is valid during the call;
+ * who wants to keep it does so without a copy by link_take_frame(). */
 struct link_door {
     bool (*send)(void *context, struct bytes route, int fd, struct bytes frame);
     void *context;
@@ -55,6 +56,10 @@ void link_input(struct link *l, uint64_t now_ms, const struct link_frame *in);
 
 /* `peer` and `answer` as they came from engine_next_reply(). Returns the bytes of the frame that was sent. */
 size_t link_output(struct link *l, uint64_t now_ms, void *peer, const struct answer *answer);
+
+/* To be called by the door's send() only: the memory of the frame that it was given, see codec_take_frame().
+ */
+void *link_take_frame(struct link *l);
 
 /* A descriptor was closed. */
 void link_closed(struct link *l, uint64_t now_ms, int fd);

@@ -5,31 +5,20 @@
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <zmq.h>
 
 #include "guard.h"
 #include "link.h"
 #include "machine.h"
+#include "outbox.h"
 
 /* What a turn reads and sends at most; the rest waits for the next one. */
 enum { TURN_FRAMES_MAX = 256, TURN_ANSWERS_MAX = 1024, TURN_BYTES_MAX = 16 << 20, TURN_EVENTS_MAX = 1024 };
-
-/* What libzmq may have to send by one descriptor: more than the engine ever has unconfirmed of one session,
- * so that only those who do not read get there. When all together have more than the memory limit (or
- * UNSENT_ALL_MIN), each may have UNSENT_FAIR_BYTES. */
-enum {
-    UNSENT_FRAMES_MAX = 3 * MQ_UNCONFIRMED_MAX,
-    UNSENT_BYTES_MAX = 5 * MQ_IN_FLIGHT_SIZE_MAX,
-    UNSENT_ALL_MIN = 2 * UNSENT_BYTES_MAX,
-    UNSENT_FAIR_BYTES = 1 << 20
-};
 
 enum {
     RECEIVE_FRAMES_MAX = 64, /* of each connection, read ahead by libzmq */
@@ -40,19 +29,6 @@ enum {
 
 #define MONITOR_ENDPOINT "inproc://mq-broker-monitor"
 
-/* What libzmq still has to send by one descriptor. Its own thread counts down. */
-struct unsent {
-    atomic_size_t frames, bytes;
-};
-
-/* One frame on its way out. Its size is stored last and read first, so that whichever thread frees it sees
- * all of it. */
-struct parcel {
-    struct unsent *unsent, *all;
-    atomic_size_t size;
-    char bytes[];
-};
-
 struct loop {
     struct engine *engine;
     struct log *log;
@@ -62,98 +38,18 @@ struct loop {
     int signals;
     bool stopping, busy; /* busy: answers are left over from the last turn */
     uint32_t descriptors;
-    uint64_t unsent_bytes_max;  /* of all descriptors together */
-    struct unsent all, *unsent; /* by descriptor; the last place is for unknown ones */
+    struct outbox outbox;
     struct guard guards[OPTIONS_BINDS_MAX];
     char endpoints[ENDPOINTS_SIZE];
 };
 
 /* --- sending --- */
 
-static void count_unsent(struct unsent *unsent, size_t size)
-{
-    atomic_fetch_add_explicit(&unsent->frames, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&unsent->bytes, size, memory_order_relaxed);
-}
-
-static void count_sent(struct unsent *unsent, size_t size)
-{
-    atomic_fetch_sub_explicit(&unsent->frames, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&unsent->bytes, size, memory_order_relaxed);
-}
-
-/* libzmq calls this when it needs the frame no more, sent or not; on any thread. */
-static void parcel_free(void *bytes, void *hint)
-{
-    (void)bytes;
-    struct parcel *parcel = hint;
-    size_t size = atomic_load_explicit(&parcel->size, memory_order_acquire);
-    count_sent(parcel->unsent, size);
-    count_sent(parcel->all, size);
-    free(parcel);
-}
-
-static bool parcel_wrap(struct loop *l, struct unsent *unsent, struct bytes frame, zmq_msg_t *ret_message)
-{
-    struct parcel *parcel = malloc(sizeof *parcel + frame.size);
-    if (!parcel)
-        return false;
-    parcel->unsent = unsent;
-    parcel->all = &l->all;
-    memcpy(parcel->bytes, frame.data, frame.size);
-    atomic_init(&parcel->size, 0);
-    atomic_store_explicit(&parcel->size, frame.size, memory_order_release);
-    if (zmq_msg_init_data(ret_message, parcel->bytes, frame.size, parcel_free, parcel) != 0) {
-        free(parcel);
-        return false;
-    }
-    count_unsent(unsent, frame.size);
-    count_unsent(&l->all, frame.size);
-    return true;
-}
-
-static bool reads_too_little(const struct loop *l, const struct unsent *unsent)
-{
-    size_t bytes = atomic_load_explicit(&unsent->bytes, memory_order_relaxed);
-    return bytes > UNSENT_BYTES_MAX ||
-           atomic_load_explicit(&unsent->frames, memory_order_relaxed) > UNSENT_FRAMES_MAX ||
-           (bytes > UNSENT_FAIR_BYTES &&
-            atomic_load_explicit(&l->all.bytes, memory_order_relaxed) > l->unsent_bytes_max);
-}
-
-static int send_part(struct loop *l, zmq_msg_t *part, int flags)
-{
-    int rc;
-    do
-        rc = zmq_msg_send(part, l->router, ZMQ_DONTWAIT | flags);
-    while (rc < 0 && errno == EINTR);
-    return rc;
-}
-
-/* The door of the link. ROUTER_MANDATORY makes the first part fail if the connection is gone; nothing else
- * can fail, since there is no high-water mark. */
+/* The door of the link. */
 static bool send_frame(void *context, struct bytes route, int fd, struct bytes frame)
 {
     struct loop *l = context;
-    bool known = fd >= 0 && (uint32_t)fd < l->descriptors;
-    struct unsent *unsent = &l->unsent[known ? (uint32_t)fd : l->descriptors];
-    if (reads_too_little(l, unsent)) {
-        log_event(l->log, LOG_WARN, "cut_off", LOG_FIELDS(log_text("why", "does not read what it gets")));
-        if (known)
-            shutdown(fd, SHUT_RDWR);
-        return false;
-    }
-    zmq_msg_t address, message;
-    if (!parcel_wrap(l, unsent, frame, &message))
-        return false;
-    bool sent = zmq_msg_init_size(&address, route.size) == 0;
-    if (sent) {
-        memcpy(zmq_msg_data(&address), route.data, route.size);
-        sent = send_part(l, &address, ZMQ_SNDMORE) >= 0 && send_part(l, &message, 0) >= 0;
-        zmq_msg_close(&address);
-    }
-    zmq_msg_close(&message);
-    return sent;
+    return outbox_send(&l->outbox, l->router, route, fd, link_take_frame(l->link), frame);
 }
 
 /* Answers in the order of their decisions; true: there are more. */
@@ -414,9 +310,9 @@ static enum loop_result open_loop(struct loop *l, char error[OPTIONS_ERROR_MAX])
 {
     struct link_options link = {.fd_max = l->descriptors, .heartbeat_ms = (uint32_t)l->options->heartbeat_ms};
     struct link_door door = {.send = send_frame, .context = l};
-    l->unsent = calloc(l->descriptors + 1, sizeof *l->unsent);
     l->link = link_new(l->engine, l->log, link, door);
-    if (!l->unsent || !l->link || !open_signals(l) || !open_sockets(l)) {
+    if (!l->link || !outbox_init(&l->outbox, l->log, l->descriptors, l->options->memory_limit) ||
+        !open_signals(l) || !open_sockets(l)) {
         snprintf(error, OPTIONS_ERROR_MAX, "cannot start: %s", strerror(errno));
         return LOOP_INTERNAL;
     }
@@ -438,7 +334,6 @@ enum loop_result loop_new(const struct options *options, uint32_t descriptors, s
     }
     *l = (struct loop){
         .engine = engine, .log = log, .options = options, .descriptors = descriptors, .signals = -1};
-    l->unsent_bytes_max = options->memory_limit > UNSENT_ALL_MIN ? options->memory_limit : UNSENT_ALL_MIN;
     for (size_t i = 0; i < OPTIONS_BINDS_MAX; i++)
         l->guards[i].fd = -1;
     enum loop_result result = open_loop(l, error);
@@ -463,8 +358,7 @@ void loop_free(struct loop *l)
     if (l->context)
         while (zmq_ctx_term(l->context) != 0 && errno == EINTR)
             ;
-    /* The parcels point here; now the last of them is freed. */
-    free(l->unsent);
+    outbox_done(&l->outbox); /* now the last frame is freed */
     for (size_t i = 0; i < OPTIONS_BINDS_MAX; i++)
         guard_release(&l->guards[i]);
     if (l->signals >= 0)

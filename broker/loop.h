@@ -1,9 +1,7 @@
 /* loop.h - the broker's one thread: waits, reads frames, lets the engine decide, sends what it answers.
  *
- * The only door to ZeroMQ, signals and the clock. A turn reads and sends a bounded amount, so that no peer
- * starves the others, and reads the clock once. What peers do not read is bounded too: libzmq would keep it
- * without end, so every frame is counted until libzmq is rid of it, and who lets too many pile up is cut
- * off. */
+ * With its outbox the only door to ZeroMQ, signals and the clock. A turn reads and sends a bounded amount, so
+ * that no peer starves the others, and reads the clock once. */
 #ifndef MQ_LOOP_H
 #define MQ_LOOP_H
 

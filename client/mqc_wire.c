@@ -11,6 +11,7 @@
 #include <zmq.h>
 
 #include "mqc_call.h"
+#include "mqc_frame.h"
 #include "mqc_lease.h"
 #include "mqc_queue.h"
 
@@ -312,11 +313,7 @@ static void send_all(struct mqc *m)
             cannot_encode(m, &frame, status);
             continue;
         }
-        int rc;
-        do
-            rc = zmq_send(w->dealer, bytes.data, bytes.size, ZMQ_DONTWAIT);
-        while (rc < 0 && errno == EINTR);
-        if (rc < 0)
+        if (!frame_send(w->dealer, w->encoder, bytes))
             lose(m, MQ_DISCONNECTED, "cannot send to %s: %s", m->endpoint, zmq_strerror(errno));
     }
 }

@@ -1,4 +1,5 @@
-/* mqc_wire.h - the line to the broker: a DEALER, its monitor, the hello. The only zmq calls of the library.
+/* mqc_wire.h - the line to the broker: a DEALER, its monitor, the hello. With
+ * mqc_frame the only zmq calls of the library.
  *
  * Every connection is a fresh socket, closed without lingering as soon as its end is known: libzmq must never
  * reconnect by itself, because what it had queued would arrive before the hello. Nothing here waits.

@@ -132,24 +132,26 @@ static void who_asks_for_large_answers_and_reads_none_is_cut_off(void)
     end();
 }
 
-/* Three keep below what one may have, but together they have more than there is for those who do not read. */
+/* Each keeps below what one may have, but together they have more than there is for those who do not read:
+ * three do, or some more if the broker sees several of their requests at once. */
 static void many_who_read_nothing_share_what_there_is(void)
 {
-    enum { SIZE = 16 << 20, TIMES = 19, MANY = 4 };
-    static const char *const arguments[] = {"--bind", "tcp://127.0.0.1:0", "--memory-limit", "100M", NULL};
+    enum { SIZE = 16 << 20, TIMES = 19, MANY = 10 };
+    static const char *const arguments[] = {"--bind", "tcp://127.0.0.1:0", "--memory-limit", "200M", NULL};
     struct peer deaf[MANY];
     broker = (struct broker){0};
     broker_start(&broker, arguments, NULL);
     peer_join(&witness, &broker);
     peer_works(&witness, "witness");
-    for (size_t i = 0; i < MANY; i++) {
+    size_t count = 0;
+    while (count < MANY && !broker_said(&broker, "event=cut_off")) {
         put_large_item(SIZE);
-        join_deaf(&deaf[i]);
-        ask_for_it_again(&deaf[i], TIMES);
-        CHECK(i > 0 || !broker_said(&broker, "event=cut_off"));
+        join_deaf(&deaf[count]);
+        ask_for_it_again(&deaf[count++], TIMES);
+        CHECK(count > 1 || !broker_said(&broker, "event=cut_off"));
     }
     broker_wait_said(&broker, "event=cut_off");
-    for (size_t i = 0; i < MANY; i++)
+    for (size_t i = 0; i < count; i++)
         peer_close(&deaf[i]);
     struct request removal = {.verb = MQ_VERB_REMOVE, .queue = mq_bytes("witness"), .force = true};
     CHECK_EQUAL(peer_ask(&witness, removal).status, MQ_OK);
