@@ -1,9 +1,9 @@
 /* lane.c - see lane.h. */
 #include "lane.h"
 
-static struct batch *batch_of(struct list_node *node)
+static struct bundle *bundle_of(struct list_node *node)
 {
-    return node ? CONTAINER_OF(node, struct batch, node) : NULL;
+    return node ? CONTAINER_OF(node, struct bundle, node) : NULL;
 }
 
 static size_t min_size(size_t a, size_t b)
@@ -14,52 +14,52 @@ static size_t min_size(size_t a, size_t b)
 void lane_init(struct lane *l, struct depot *d)
 {
     *l = (struct lane){.depot = d};
-    list_init(&l->batches);
+    list_init(&l->bundlees);
 }
 
 bool lane_is_empty(const struct lane *l)
 {
-    return list_is_empty(&l->batches);
+    return list_is_empty(&l->bundlees);
 }
 
-struct batch *lane_first(const struct lane *l)
+struct bundle *lane_first(const struct lane *l)
 {
-    return batch_of(list_first(&l->batches));
+    return bundle_of(list_first(&l->bundlees));
 }
 
-/* The batch to append to. One that was sent, or is full, takes no more. */
-static struct batch *last_with_room(struct lane *l, size_t size, struct lane_limits limits)
+/* The bundle to append to. One that was sent, or is full, takes no more. */
+static struct bundle *last_with_room(struct lane *l, size_t size, struct lane_limits limits)
 {
-    struct batch *b = batch_of(list_last(&l->batches));
+    struct bundle *b = bundle_of(list_last(&l->bundlees));
     bool has_room = b && !b->closed && b->count < limits.items && b->size + size <= limits.size;
     return has_room ? b : NULL;
 }
 
-bool lane_add(struct lane *l, const struct put_item *put, const struct batch_item *item, bool copy,
+bool lane_add(struct lane *l, const struct put_item *put, const struct bundle_item *item, bool copy,
               struct lane_limits limits)
 {
-    struct batch *b = last_with_room(l, batch_size_of(put), limits);
+    struct bundle *b = last_with_room(l, bundle_size_of(put), limits);
     if (b)
-        return batch_append(b, put, item, copy);
-    b = batch_new(l->depot);
+        return bundle_append(b, put, item, copy);
+    b = bundle_new(l->depot);
     if (!b)
         return false;
-    if (!batch_append(b, put, item, copy)) {
-        batch_free(l->depot, b);
+    if (!bundle_append(b, put, item, copy)) {
+        bundle_free(l->depot, b);
         return false;
     }
-    list_append(&l->batches, &b->node);
+    list_append(&l->bundlees, &b->node);
     return true;
 }
 
-/* The limits may be smaller than when the batch was filled. */
-static size_t count_fitting(const struct batch *b, size_t items_max, size_t size_max)
+/* The limits may be smaller than when the bundle was filled. */
+static size_t count_fitting(const struct bundle *b, size_t items_max, size_t size_max)
 {
     size_t count = 0, size = 0, left = b->count - b->landed;
     if (b->size <= size_max)
         return min_size(left, items_max);
     while (count < min_size(left, items_max)) {
-        size += batch_size_of(&b->puts[b->landed + count]);
+        size += bundle_size_of(&b->puts[b->landed + count]);
         if (size > size_max && count > 0)
             break;
         count++;
@@ -70,7 +70,7 @@ static size_t count_fitting(const struct batch *b, size_t items_max, size_t size
 size_t lane_depart(struct lane *l, struct lane_limits limits, const struct put_item **ret_puts)
 {
     assert(!l->away);
-    struct batch *b = lane_first(l);
+    struct bundle *b = lane_first(l);
     if (!b)
         return 0;
     assert(b->landed < b->count);
@@ -91,10 +91,10 @@ void lane_return(struct lane *l)
     l->flown = l->given = 0;
 }
 
-static void land_one(struct batch *b, enum mq_status status, uint64_t id)
+static void land_one(struct bundle *b, enum mq_status status, uint64_t id)
 {
     assert(b->landed < b->count);
-    struct batch_item *item = &b->items[b->landed++];
+    struct bundle_item *item = &b->items[b->landed++];
     item->status = status;
     item->id = id;
 }
@@ -102,7 +102,7 @@ static void land_one(struct batch *b, enum mq_status status, uint64_t id)
 /* Ids of items that were given up meanwhile are of no interest. */
 static void land_stored(struct lane *l, size_t stored, const struct range *ids, size_t id_range_count)
 {
-    struct batch *b = lane_first(l);
+    struct bundle *b = lane_first(l);
     size_t index = 0;
     for (size_t i = 0; i < id_range_count; i++)
         for (uint64_t id = ids[i].first; index < stored && id <= ids[i].last; id++)
@@ -113,17 +113,17 @@ static void land_stored(struct lane *l, size_t stored, const struct range *ids, 
             land_one(b, MQ_OK, 0);
 }
 
-static bool is_gone(const struct batch_item *item)
+static bool is_gone(const struct bundle_item *item)
 {
     return item->sequence == 0 && !item->context;
 }
 
 /* Riders that left while their items were away. */
-static void sweep(struct batch *b, size_t count)
+static void sweep(struct bundle *b, size_t count)
 {
     for (size_t i = b->landed; count > 0; count--)
         if (is_gone(&b->items[i]))
-            batch_remove(b, i);
+            bundle_remove(b, i);
         else
             i++;
 }
@@ -146,7 +146,7 @@ size_t lane_land(struct lane *l, size_t stored, const struct range *ids, size_t 
     adapt(l, stored);
     land_stored(l, stored, ids, id_range_count);
     lane_return(l);
-    struct batch *b = lane_first(l);
+    struct bundle *b = lane_first(l);
     if (left == 0)
         return 0;
     size_t before = b->count;
@@ -161,8 +161,8 @@ void lane_narrow(struct lane *l, size_t count)
 
 void lane_refuse(struct lane *l, size_t count, enum mq_status status)
 {
-    for (struct list_node *n = list_first(&l->batches); n && count > 0; n = list_next(&l->batches, n))
-        for (struct batch *b = batch_of(n); b->landed < b->count && count > 0; count--) {
+    for (struct list_node *n = list_first(&l->bundlees); n && count > 0; n = list_next(&l->bundlees, n))
+        for (struct bundle *b = bundle_of(n); b->landed < b->count && count > 0; count--) {
             land_one(b, status, 0);
             if (l->away && l->given < l->flown)
                 l->given++;
@@ -172,8 +172,8 @@ void lane_refuse(struct lane *l, size_t count, enum mq_status status)
 size_t lane_count_until(const struct lane *l, uint64_t started_ms)
 {
     size_t count = 0;
-    for (struct list_node *n = list_first(&l->batches); n; n = list_next(&l->batches, n)) {
-        const struct batch *b = batch_of(n);
+    for (struct list_node *n = list_first(&l->bundlees); n; n = list_next(&l->bundlees, n)) {
+        const struct bundle *b = bundle_of(n);
         for (size_t i = b->landed; i < b->count; i++, count++)
             if (b->items[i].started_ms > started_ms)
                 return count;
@@ -181,25 +181,25 @@ size_t lane_count_until(const struct lane *l, uint64_t started_ms)
     return count;
 }
 
-const struct batch_item *lane_front(const struct lane *l)
+const struct bundle_item *lane_front(const struct lane *l)
 {
-    for (struct list_node *n = list_first(&l->batches); n; n = list_next(&l->batches, n)) {
-        const struct batch *b = batch_of(n);
+    for (struct list_node *n = list_first(&l->bundlees); n; n = list_next(&l->bundlees, n)) {
+        const struct bundle *b = bundle_of(n);
         if (b->landed < b->count)
             return &b->items[b->landed];
     }
     return NULL;
 }
 
-static bool is_of(const struct batch_item *item, const void *rider)
+static bool is_of(const struct bundle_item *item, const void *rider)
 {
     return item->sequence == 0 && item->context == rider;
 }
 
-static struct batch *find(const struct lane *l, const void *rider, size_t *ret_index)
+static struct bundle *find(const struct lane *l, const void *rider, size_t *ret_index)
 {
-    for (struct list_node *n = list_first(&l->batches); n; n = list_next(&l->batches, n)) {
-        struct batch *b = batch_of(n);
+    for (struct list_node *n = list_first(&l->bundlees); n; n = list_next(&l->bundlees, n)) {
+        struct bundle *b = bundle_of(n);
         for (size_t i = b->landed; i < b->count; i++)
             if (is_of(&b->items[i], rider)) {
                 *ret_index = i;
@@ -209,7 +209,7 @@ static struct batch *find(const struct lane *l, const void *rider, size_t *ret_i
     return NULL;
 }
 
-static enum lane_place place_of(const struct lane *l, const struct batch *b, size_t index)
+static enum lane_place place_of(const struct lane *l, const struct bundle *b, size_t index)
 {
     if (!b)
         return LANE_NOWHERE;
@@ -220,23 +220,23 @@ static enum lane_place place_of(const struct lane *l, const struct batch *b, siz
 enum lane_place lane_find(const struct lane *l, const void *rider)
 {
     size_t index = 0;
-    const struct batch *b = find(l, rider, &index);
+    const struct bundle *b = find(l, rider, &index);
     return place_of(l, b, index);
 }
 
 void lane_forget(struct lane *l, const void *rider)
 {
     size_t index = 0;
-    struct batch *b = find(l, rider, &index);
+    struct bundle *b = find(l, rider, &index);
     if (place_of(l, b, index) == LANE_AWAY)
         b->items[index].context = NULL;
     else if (b)
-        batch_remove(b, index);
+        bundle_remove(b, index);
 }
 
 void lane_retire(struct lane *l)
 {
-    struct batch *b = lane_first(l);
-    assert(b && batch_is_over(b));
+    struct bundle *b = lane_first(l);
+    assert(b && bundle_is_over(b));
     list_remove(&b->node);
 }

@@ -10,15 +10,15 @@
 #ifndef MQ_LANE_H
 #define MQ_LANE_H
 
-#include "batch.h"
+#include "bundle.h"
 
 struct lane {
-    struct list batches; /* the front one is sent, items are added to the last */
-    struct depot *depot; /* where batches come from */
-    bool away;           /* a request is under way */
-    size_t flown;        /* its items; they lie in the front batch, from `landed` on, */
-    size_t given;        /* ... but these many of them, which got a result without it */
-    size_t narrow;       /* the most that the next request may have; 0: as many as fit */
+    struct list bundlees; /* the front one is sent, items are added to the last */
+    struct depot *depot;  /* where bundlees come from */
+    bool away;            /* a request is under way */
+    size_t flown;         /* its items; they lie in the front bundle, from `landed` on, */
+    size_t given;         /* ... but these many of them, which got a result without it */
+    size_t narrow;        /* the most that the next request may have; 0: as many as fit */
 };
 
 /* What a request may carry: items, and bytes of a frame. One item is always fine. */
@@ -29,8 +29,8 @@ struct lane_limits {
 void lane_init(struct lane *l, struct depot *d);
 bool lane_is_empty(const struct lane *l);
 
-/* False: out of memory, and nothing has changed. See batch_append() for `copy`. */
-bool lane_add(struct lane *l, const struct put_item *put, const struct batch_item *item, bool copy,
+/* False: out of memory, and nothing has changed. See bundle_append() for `copy`. */
+bool lane_add(struct lane *l, const struct put_item *put, const struct bundle_item *item, bool copy,
               struct lane_limits limits);
 
 /* What to send now: the count of *ret_puts, which stay where they are until the request has ended. 0: nothing
@@ -49,7 +49,7 @@ void lane_refuse(struct lane *l, size_t count, enum mq_status status);
 /* How many items from the front on began by then, or what is older. */
 size_t lane_count_until(const struct lane *l, uint64_t started_ms);
 /* The first that has no result; NULL: none. */
-const struct batch_item *lane_front(const struct lane *l);
+const struct bundle_item *lane_front(const struct lane *l);
 
 enum lane_place { LANE_NOWHERE, LANE_GATHERED, LANE_AWAY };
 /* Where the item of this rider is, if it has no result yet. */
@@ -57,9 +57,9 @@ enum lane_place lane_find(const struct lane *l, const void *rider);
 /* The rider does not wait any more. Its item is removed: at once, or if it is away, and comes back. */
 void lane_forget(struct lane *l, const void *rider);
 
-/* The front batch, to be settled; NULL: none. It has left the lane if batch_is_over() then and lane_retire()
- * was called, and is the caller's. */
-struct batch *lane_first(const struct lane *l);
+/* The front bundle, to be settled; NULL: none. It has left the lane if bundle_is_over() then and
+ * lane_retire() was called, and is the caller's. */
+struct bundle *lane_first(const struct lane *l);
 void lane_retire(struct lane *l);
 
 #endif

@@ -85,6 +85,7 @@ static void client_free(struct mqc *m)
     pthread_cond_destroy(&m->unused);
     pthread_mutex_destroy(&m->lock);
     table_done(&m->leases);
+    async_done(&m->async);
     free(m->endpoint);
     free(m);
 }
@@ -164,7 +165,6 @@ static void init_lists(struct mqc *m)
     list_init(&m->renewals);
     list_init(&m->queues);
     table_init(&m->leases);
-    async_init(&m->async);
     m->renew_due_ms = m->flush_due_ms = NEVER;
 }
 
@@ -180,6 +180,7 @@ static struct mqc *client_new(const char *endpoint, const struct mqc_options *op
     pthread_cond_init(&m->unused, NULL);
     init_lists(m);
     client_set_options(m, options);
+    async_init(&m->async, options);
     conversation_init(&m->conversation, mq_bytes(m->name));
     m->endpoint = strdup(endpoint);
     m->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -252,9 +253,8 @@ enum mq_status mqc_open(const char *endpoint, const struct mqc_options *options,
 }
 
 /* Only on a line that is there: else the session ends by the broker's grace. */
-static void say_bye(struct mqc *m)
+static void say_bye(struct mqc *m, uint64_t due_ms)
 {
-    uint64_t due_ms = add_ms(monotonic_ms(), m->close_timeout_ms);
     conversation_bye(&m->conversation);
     wire_turn(m);
     while (wire_is_ready(m) && !m->wire.said_bye && monotonic_ms() < due_ms) {
@@ -272,8 +272,10 @@ void mqc_close(struct mqc *m)
     call_wake_all(m);
     while (m->users)
         pthread_cond_wait(&m->unused, &m->lock);
+    uint64_t due_ms = add_ms(monotonic_ms(), m->close_timeout_ms);
+    async_close(m, due_ms);
     helper_stop(m);
-    say_bye(m);
+    say_bye(m, due_ms);
     client_discard(m);
 }
 

@@ -17,13 +17,8 @@ static struct call *call_of(struct exchange *x)
     return x->owner;
 }
 
-struct call *call_new(struct mqc *m, enum mq_verb verb, struct mqc_queue *queue)
+static void call_init(struct call *c, struct mqc *m)
 {
-    struct call *c = calloc(1, sizeof *c);
-    if (!c) {
-        client_fail(m, MQ_NO_MEMORY, NULL);
-        return NULL;
-    }
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -31,6 +26,16 @@ struct call *call_new(struct mqc *m, enum mq_verb verb, struct mqc_queue *queue)
     pthread_condattr_destroy(&attributes);
     c->mqc = m;
     c->ended = true;
+}
+
+struct call *call_new(struct mqc *m, enum mq_verb verb, struct mqc_queue *queue)
+{
+    struct call *c = calloc(1, sizeof *c);
+    if (!c) {
+        client_fail(m, MQ_NO_MEMORY, NULL);
+        return NULL;
+    }
+    call_init(c, m);
     c->exchange.owner = c;
     c->exchange.deadline_ms = NEVER;
     c->exchange.request.verb = verb;
@@ -54,6 +59,21 @@ static void call_free(struct call *c)
     if (c->queue)
         queue_unref(c->queue);
     free(c);
+}
+
+void call_init_local(struct call *c, struct mqc *m, bool (*take_back)(struct call *call, bool for_good))
+{
+    memset(c, 0, sizeof *c);
+    call_init(c, m);
+    c->ended = false;
+    c->take_back = take_back;
+    c->timeout_ms = MQ_FOREVER;
+    c->over_ms = NEVER;
+}
+
+void call_done_local(struct call *c)
+{
+    pthread_cond_destroy(&c->wake);
 }
 
 bool call_reserve_ids(struct call *c, size_t count)
@@ -147,8 +167,7 @@ static void pass_on(struct mqc *m)
             return;
         }
     }
-    if (m->detached || !wire_is_ready(m))
-        helper_wake(m);
+    helper_take_over(m);
 }
 
 /* ---- Giving up ----------------------------------------------------------------------------------------- */
@@ -166,6 +185,11 @@ static void stop(struct call *c, enum mq_status status, const char *text)
     c->status = status;
     snprintf(c->text, sizeof c->text, "%.*s", (int)sizeof c->text - 1, text);
     c->stopped = true;
+    if (c->take_back) {
+        c->take_back(c, true);
+        c->ended = true;
+        return;
+    }
     if (!is_about_leases(c->exchange.request.verb) && conversation_withdraw(&m->conversation, &c->exchange)) {
         c->ended = true;
         return;
@@ -174,14 +198,23 @@ static void stop(struct call *c, enum mq_status status, const char *text)
     m->detached++;
 }
 
+/* Is it certain now that nothing comes of it? A put under way is cancelled, and its answer tells. */
+static bool turn_back(struct call *c)
+{
+    if (c->take_back)
+        return c->take_back(c, false);
+    if (c->exchange.request.verb != MQ_VERB_PUT || !c->exchange.request.number)
+        return true;
+    conversation_withdraw(&c->mqc->conversation, &c->exchange);
+    return false;
+}
+
 static void interrupt(struct call *c)
 {
     struct mqc *m = c->mqc;
-    bool is_put = c->exchange.request.verb == MQ_VERB_PUT;
-    if (!is_put || !c->exchange.request.number) {
+    if (turn_back(c)) {
         stop(c, MQ_INTERRUPTED, "");
     } else {
-        conversation_withdraw(&m->conversation, &c->exchange);
         c->awaits_word = true;
         c->word_due_ms = add_ms(monotonic_ms(), m->connect_timeout_ms);
     }
@@ -212,10 +245,22 @@ static uint64_t gives_up_at_ms(const struct call *c)
         return c->word_due_ms;
     if (c->timeout_ms != MQ_FOREVER)
         return add_ms(add_ms(c->started_ms, c->timeout_ms), m->connect_timeout_ms);
-    if (wire_is_ready(m))
-        return NEVER;
+    uint64_t at_ms = c->take_back ? c->over_ms : NEVER;
+    if (wire_is_ready(m) || c->is_patient)
+        return at_ms;
     uint64_t since_ms = c->started_ms > m->wire.lost_since_ms ? c->started_ms : m->wire.lost_since_ms;
-    return add_ms(since_ms, m->connect_timeout_ms);
+    uint64_t alone_ms = add_ms(since_ms, m->connect_timeout_ms);
+    return alone_ms < at_ms ? alone_ms : at_ms;
+}
+
+static void give_up(struct call *c, uint64_t now_ms)
+{
+    struct mqc *m = c->mqc;
+    if (c->take_back && !c->awaits_word && now_ms >= c->over_ms)
+        stop(c, c->over, "");
+    else
+        stop(c, MQ_DISCONNECTED, wire_is_ready(m) ? "the broker does not answer in time" : m->wire.why);
+    wire_turn(m);
 }
 
 static bool is_over(const struct call *c)
@@ -230,14 +275,13 @@ static void look(struct call *c)
     deliver_interrupts(m);
     if (is_over(c))
         return;
+    uint64_t now_ms = monotonic_ms();
     if (m->closing)
         stop(c, MQ_CLOSED, "");
     else if (c->interrupted && !c->awaits_word)
         interrupt(c);
-    else if (monotonic_ms() >= gives_up_at_ms(c)) {
-        stop(c, MQ_DISCONNECTED, wire_is_ready(m) ? "the broker does not answer in time" : m->wire.why);
-        wire_turn(m);
-    }
+    else if (now_ms >= gives_up_at_ms(c))
+        give_up(c, now_ms);
 }
 
 /* ---- A call's life ------------------------------------------------------------------------------------- */
@@ -275,9 +319,14 @@ enum mq_status call_run(struct call *c)
 {
     if (!c)
         return MQ_NO_MEMORY;
+    add(c);
+    return call_wait(c);
+}
+
+enum mq_status call_wait(struct call *c)
+{
     struct mqc *m = c->mqc;
     c->started_ms = monotonic_ms();
-    add(c);
     list_append(&m->waiting, &c->waiting);
     wait_for_end(c);
     list_remove(&c->waiting);
@@ -289,9 +338,8 @@ enum mq_status call_run(struct call *c)
 
 void call_detach(struct call *c)
 {
-    add(c);
-    c->left = c->dropped = true;
-    c->mqc->detached++;
+    call_send(c);
+    c->dropped = true;
     helper_wake(c->mqc);
 }
 
@@ -302,6 +350,23 @@ void call_reopen(struct call *c)
     c->left = true;
     c->mqc->detached++;
     conversation_reopen(&c->mqc->conversation, &c->exchange);
+}
+
+void call_send(struct call *c)
+{
+    add(c);
+    c->left = true;
+    c->mqc->detached++;
+}
+
+bool call_unsend(struct call *c)
+{
+    if (!conversation_withdraw(&c->mqc->conversation, &c->exchange))
+        return false;
+    c->ended = true;
+    c->left = false;
+    c->mqc->detached--;
+    return true;
 }
 
 void call_drop(struct call *c)
@@ -327,6 +392,17 @@ static void end(struct call *c, const struct answer *answer)
         call_free(c);
     else if (!is_left)
         wake(c);
+}
+
+void call_end(struct call *c, enum mq_status status, const char *text)
+{
+    assert(c->take_back);
+    assert(!c->ended);
+    c->status = status;
+    if (*text)
+        snprintf(c->text, sizeof c->text, "%s", text);
+    c->ended = true;
+    wake(c);
 }
 
 bool call_prepare(struct exchange *x, const struct answer *answer, zmq_msg_t *frame)

@@ -26,6 +26,14 @@ struct call {
     void (*on_end)(struct call *call, const struct answer *answer);
     void *context;
 
+    /* A local call is no request of its own: it waits for something else in this client. Its thread gives up:
+     * takes back what that is. True: nothing is to be expected any more. False: the word is still to come,
+     * which is not for calls that end `for_good`. NULL: not a local call. */
+    bool (*take_back)(struct call *call, bool for_good);
+    uint64_t over_ms;    /* local: its time is over, */
+    enum mq_status over; /* ... and this is its status then */
+    bool is_patient;     /* local: it does not mind that there is no broker */
+
     pthread_cond_t wake;
     int64_t timeout_ms; /* the user's; of calls without one: 0 */
     uint64_t started_ms;
@@ -63,6 +71,17 @@ enum mq_status call_run(struct call *call);
 void call_detach(struct call *call);
 /* Asks to open a handle again. The call stays its owner's. */
 void call_reopen(struct call *call);
+/* Asks, and does not wait. The call stays its owner's, who sees to it that somebody reads the answer. */
+void call_send(struct call *call);
+/* Takes it back; false: it is under way, and its answer tells what became of it. */
+bool call_unsend(struct call *call);
+
+/* A local call lives on its thread's stack, between these two. */
+void call_init_local(struct call *call, struct mqc *m, bool (*take_back)(struct call *call, bool for_good));
+void call_done_local(struct call *call);
+/* Waits until call_end(), or gives up. The lock is given up meanwhile. A failure is then this thread's. */
+enum mq_status call_wait(struct call *call);
+void call_end(struct call *call, enum mq_status status, const char *text);
 /* The caller has seen what it wanted: frees the call now, or when it ends. NULL is fine. */
 void call_drop(struct call *call);
 

@@ -10,7 +10,11 @@
 
 #include "mqc_lease.h"
 
-enum { LONGEST_SLEEP_MS = 3600 * 1000 };
+enum {
+    LONGEST_SLEEP_MS = 3600 * 1000,
+    BUSY_PUTS = 64,  /* async puts during one rest: their threads read the line as they pass by, */
+    BUSY_REST_MS = 2 /* ... and the helper looks only after so long whether they still do */
+};
 
 bool helper_wants_line(const struct mqc *m)
 {
@@ -33,7 +37,9 @@ static void work(struct mqc *m)
         lease_renew(m, now_ms);
     flush_confirms(m, now_ms);
     wire_turn(m);
-    async_work(m);
+    async_give_up(m, now_ms);
+    if (m->async.items == 0)
+        depot_trim(&m->async.depot);
 }
 
 static uint64_t next_work_ms(const struct mqc *m)
@@ -43,6 +49,8 @@ static uint64_t next_work_ms(const struct mqc *m)
         due_ms = m->flush_due_ms;
     if (wire_is_ready(m) && m->renew_due_ms < due_ms)
         due_ms = m->renew_due_ms;
+    if (async_due_ms(m) < due_ms)
+        due_ms = async_due_ms(m);
     return due_ms;
 }
 
@@ -52,12 +60,24 @@ static bool reads_line(const struct mqc *m)
     return list_is_empty(&m->waiting) && (m->detached || !wire_is_ready(m));
 }
 
+/* To wake up for each answer while others read it anyway would cost them more than it helps. */
+static bool leaves_line_to_puts(struct mqc *m)
+{
+    uint64_t puts = m->async.sequence - m->helper.puts_seen;
+    m->helper.puts_seen = m->async.sequence;
+    return puts >= BUSY_PUTS && wire_is_ready(m);
+}
+
 static void rest(struct mqc *m)
 {
     struct helper *h = &m->helper;
+    bool is_short = leaves_line_to_puts(m), with_line = !is_short && reads_line(m);
     struct pollfd fds[1 + WIRE_FDS_MAX] = {{.fd = h->wake_fd, .events = POLLIN}};
-    size_t count = 1 + wire_pollfds(m, fds + 1, reads_line(m));
+    size_t count = 1 + wire_pollfds(m, fds + 1, with_line);
     uint64_t now_ms = monotonic_ms(), due_ms = next_work_ms(m);
+    if (is_short && due_ms > now_ms + BUSY_REST_MS)
+        due_ms = now_ms + BUSY_REST_MS;
+    h->reads = is_short || with_line;
     uint64_t span_ms = due_ms > now_ms ? due_ms - now_ms : 0;
     int timeout_ms = due_ms == NEVER ? -1 : span_ms < LONGEST_SLEEP_MS ? (int)span_ms : LONGEST_SLEEP_MS;
     h->sleeps_until_ms = due_ms;
@@ -65,6 +85,7 @@ static void rest(struct mqc *m)
     (void)poll(fds, count, timeout_ms); /* whatever it says, the next turn looks at everything */
     client_lock(m);
     h->sleeps_until_ms = 0;
+    h->reads = false;
     uint64_t rung;
     if (fds[0].revents && read(h->wake_fd, &rung, sizeof rung) < 0)
         assert(errno == EAGAIN);
@@ -76,8 +97,13 @@ static void *run(void *argument)
     client_lock(m);
     while (!m->helper.stopping) {
         work(m);
-        rest(m);
+        if (async_has_to_tell(m))
+            async_tell(m);
+        else
+            rest(m);
     }
+    while (async_has_to_tell(m))
+        async_tell(m);
     pthread_mutex_unlock(&m->lock);
     return NULL;
 }
@@ -95,6 +121,19 @@ enum mq_status helper_need(struct mqc *m)
         return client_fail(m, MQ_NO_MEMORY, strerror(error));
     m->helper.running = true;
     return MQ_OK;
+}
+
+void helper_take_over(struct mqc *m)
+{
+    if (m->leader || !list_is_empty(&m->waiting))
+        return;
+    if (!wire_is_ready(m) || (m->detached && !m->helper.reads))
+        helper_wake(m);
+}
+
+bool helper_is_self(const struct mqc *m)
+{
+    return m->helper.running && pthread_equal(m->helper.thread, pthread_self());
 }
 
 void helper_wake_by(struct mqc *m, uint64_t due_ms)

@@ -1,11 +1,13 @@
-/* mqc_put.c - storing items: checked first, then sent frame by frame. */
+/* mqc_put.c - storing items: checked first, then sent frame by frame; one that may wait for ever shares its
+ * frame with others. */
+#include "mqc_put.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "mqc_queue.h"
 
-/* A frame larger than this part of what may be in flight would hold up everybody else on the line, and on a
- * slow one outlast the heartbeat's patience. */
+/* A frame is at most this part of what may be in flight. */
 enum { FRAME_PART = 4, FRAME_HEAD_SIZE = 64 << 10 };
 
 /* The puts of one call of the program. */
@@ -27,11 +29,12 @@ struct frame_of_puts {
     struct batch_of_puts *batch;
 };
 
-/* Before anything is sent, so that a mistake in the arguments stores nothing. */
-static enum mq_status check_put(const struct mqc *m, const struct mqc_put *put)
+enum mq_status put_check(const struct mqc *m, const struct mqc_put *put, uint8_t *key,
+                         struct put_item *ret_item)
 {
-    uint8_t key[MQ_KEY_SIZE_MAX];
-    size_t size;
+    size_t size = 0;
+    if (!put)
+        return client_fail(m, MQ_INVALID, "no item");
     if ((put->size && !put->body) || !is_zero(put->reserved, sizeof put->reserved / 8))
         return client_fail(m, MQ_INVALID, "a body is missing, or something reserved is not zero");
     if (put->size > m->wire.welcome.body_max)
@@ -39,14 +42,19 @@ static enum mq_status check_put(const struct mqc *m, const struct mqc_put *put)
     enum mq_status status = key_to_bytes(&put->priority, key, &size);
     if (status == MQ_INVALID)
         return client_fail(m, status, "the priority is no valid key");
-    return status == MQ_OK ? MQ_OK : client_fail(m, status, NULL);
+    if (status != MQ_OK)
+        return client_fail(m, status, NULL);
+    *ret_item = (struct put_item){.body = {put->body, put->size}, .key = {key, size}};
+    return MQ_OK;
 }
 
 static enum mq_status check_puts(const struct mqc *m, const struct mqc_put *puts, size_t count)
 {
+    uint8_t key[MQ_KEY_SIZE_MAX];
+    struct put_item checked;
     enum mq_status status = MQ_OK;
     for (size_t i = 0; i < count && status == MQ_OK; i++)
-        status = check_put(m, &puts[i]);
+        status = put_check(m, &puts[i], key, &checked);
     return status;
 }
 
@@ -55,7 +63,7 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t frame_room(const struct mqc *m)
+size_t put_frame_room(const struct mqc *m)
 {
     const struct welcome *w = &m->wire.welcome;
     size_t room = min_size(w->frame_max, w->in_flight_max) / FRAME_PART;
@@ -77,7 +85,7 @@ static size_t count_fitting(const struct mqc *m, const struct mqc_put *puts, siz
                             size_t *ret_key_size)
 {
     size_t items_max = m->wire.welcome.items_max ? m->wire.welcome.items_max : 1;
-    size_t room = frame_room(m), used = 0, fitting = 0, keys = 0;
+    size_t room = put_frame_room(m), used = 0, fitting = 0, keys = 0;
     while (fitting < min_size(count, items_max)) {
         size_t key = key_size(&puts[fitting]);
         used += codec_item_size(puts[fitting].size, key);
@@ -194,9 +202,25 @@ static enum mq_status put_all(struct mqc_queue *q, const struct mqc_put *puts, s
         status = client_fail(q->mqc, MQ_INVALID, "no items");
     else
         status = check_puts(q->mqc, puts, count);
+    if (status == MQ_OK && count > 0)
+        status = puts_await_turn(q, timeout_ms);
     while (status == MQ_OK && batch.stored < count)
         status = put_frame(&batch);
     *stored = batch.stored;
+    return queue_leave(q, status);
+}
+
+/* Shares requests with others that put through this handle. */
+static enum mq_status put_for_ever(struct mqc_queue *q, const struct mqc_put *put, uint64_t *ret_id)
+{
+    uint8_t key[MQ_KEY_SIZE_MAX];
+    struct put_item item;
+    enum mq_status status = queue_enter(q);
+    if (status != MQ_OK)
+        return status;
+    status = put_check(q->mqc, put, key, &item);
+    if (status == MQ_OK)
+        status = puts_ride(q, &item, ret_id);
     return queue_leave(q, status);
 }
 
@@ -204,6 +228,8 @@ enum mq_status mqc_put(struct mqc_queue *q, const void *body, size_t size, int64
 {
     struct mqc_put put = {.body = body, .size = size};
     size_t stored;
+    if (timeout_ms == MQ_FOREVER)
+        return put_for_ever(q, &put, NULL);
     return put_all(q, &put, 1, timeout_ms, &stored, NULL);
 }
 
@@ -217,6 +243,8 @@ enum mq_status mqc_put_item(struct mqc_queue *q, const struct mqc_put *put, int6
 {
     size_t stored;
     uint64_t id;
+    if (timeout_ms == MQ_FOREVER)
+        return put_for_ever(q, put, ret_id);
     enum mq_status status = put_all(q, put, 1, timeout_ms, &stored, &id);
     if (status == MQ_OK && ret_id)
         *ret_id = id;

@@ -27,6 +27,7 @@ void queue_unref(struct mqc_queue *q)
     if (list_has(&q->node))
         list_remove(&q->node);
     call_drop(q->open);
+    puts_done(q);
     q->mqc->references--;
     free(q);
 }
@@ -112,6 +113,7 @@ static struct mqc_queue *queue_new(struct mqc *m, const char *name)
     m->references++;
     q->references = 1;
     list_init(&q->leases);
+    puts_init(q);
     snprintf(q->name, sizeof q->name, "%s", name);
     return q;
 }

@@ -26,10 +26,10 @@ static void begin(void)
 /* Takes notice of all results, as the client does. */
 static void settle_all(void)
 {
-    struct batch *b;
+    struct bundle *b;
     while ((b = lane_first(&lane))) {
-        const struct batch_item *item;
-        while ((item = batch_next_result(b))) {
+        const struct bundle_item *item;
+        while ((item = bundle_next_result(b))) {
             char id[24] = "";
             size_t length = strlen(settled);
             if (item->id)
@@ -37,10 +37,10 @@ static void settle_all(void)
             snprintf(settled + length, sizeof settled - length, "%s:%s%s ",
                      item->context ? (const char *)item->context : "-", mq_status_name(item->status), id);
         }
-        if (!batch_is_over(b))
+        if (!bundle_is_over(b))
             return;
         lane_retire(&lane);
-        batch_free(&depot, b);
+        bundle_free(&depot, b);
     }
 }
 
@@ -56,7 +56,7 @@ static void end(void)
 static bool add_to(const char *text, uint64_t number, uint64_t started_ms, bool copy)
 {
     struct put_item put = {.body = mq_bytes(text)};
-    struct batch_item item = {.context = (void *)text, .sequence = number, .started_ms = started_ms};
+    struct bundle_item item = {.context = (void *)text, .sequence = number, .started_ms = started_ms};
     return lane_add(&lane, &put, &item, copy, limits);
 }
 
@@ -169,7 +169,7 @@ static void ids_that_are_missing_or_too_many_harm_nothing(void)
 static void a_request_has_as_many_items_and_bytes_as_the_limits_allow_and_one_at_least(void)
 {
     begin();
-    limits = (struct lane_limits){.items = 2, .size = 2 * BATCH_ITEM_HEAD + 10};
+    limits = (struct lane_limits){.items = 2, .size = 2 * BUNDLE_ITEM_HEAD + 10};
     add("a");
     add("b");
     add("c");
@@ -192,7 +192,7 @@ static void limits_that_have_become_smaller_count(void)
     begin();
     for (int i = 0; i < 6; i++)
         add("123");
-    limits = (struct lane_limits){.items = 5, .size = 3 * (BATCH_ITEM_HEAD + 3)};
+    limits = (struct lane_limits){.items = 5, .size = 3 * (BUNDLE_ITEM_HEAD + 3)};
     CHECK_DEPARTS("123 123 123 ");
     CHECK_EQUAL(land(3, 1), 0);
     limits = (struct lane_limits){0};
@@ -381,7 +381,7 @@ static void bodies_are_copied_and_stay_where_they_are_once_they_are_sent(void)
     const struct put_item *puts, *more;
     char body[] = "body", key[] = "key";
     struct put_item put = {.body = {body, 4}, .key = {key, 3}};
-    struct batch_item item = {.sequence = 1};
+    struct bundle_item item = {.sequence = 1};
     begin();
     limits.items = 1000;
     for (int i = 0; i < 700; i++) /* the memory for them moves several times */
@@ -401,11 +401,11 @@ static void bodies_are_copied_and_stay_where_they_are_once_they_are_sent(void)
     end();
 }
 
-static void spare_batches_are_used_again_and_large_ones_can_be_given_back(void)
+static void spare_bundlees_are_used_again_and_large_ones_can_be_given_back(void)
 {
     static char large[100000];
     struct put_item put = {.body = {large, sizeof large}};
-    struct batch_item item = {.sequence = 1};
+    struct bundle_item item = {.sequence = 1};
     const struct put_item *puts;
     begin();
     add("small");
@@ -445,7 +445,7 @@ static void without_memory_an_item_is_not_added_and_the_others_stay(void)
     uint64_t failures = 0;
     for (uint64_t at = 1; malloc_failures > failures || at == 1; at++) {
         struct put_item put = {.body = {body, sizeof body}};
-        struct batch_item item = {.sequence = 1};
+        struct bundle_item item = {.sequence = 1};
         size_t added = 0;
         begin();
         failures = malloc_failures;
@@ -463,9 +463,9 @@ static void without_memory_an_item_is_not_added_and_the_others_stay(void)
 static void the_room_of_an_item_in_a_frame_is_not_underrated(void)
 {
     struct put_item put = {.body = {NULL, 1000}, .key = {NULL, 100}};
-    CHECK(batch_size_of(&put) >= codec_item_size(1000, 100));
+    CHECK(bundle_size_of(&put) >= codec_item_size(1000, 100));
     put.key.size = 0;
-    CHECK(batch_size_of(&put) >= codec_item_size(1000, 0));
+    CHECK(bundle_size_of(&put) >= codec_item_size(1000, 0));
 }
 
 int main(void)
@@ -488,7 +488,7 @@ int main(void)
         UNIT(the_item_of_a_rider_that_left_may_be_stored),
         UNIT(when_all_riders_have_left_nothing_comes_back),
         UNIT(bodies_are_copied_and_stay_where_they_are_once_they_are_sent),
-        UNIT(spare_batches_are_used_again_and_large_ones_can_be_given_back),
+        UNIT(spare_bundlees_are_used_again_and_large_ones_can_be_given_back),
         UNIT(no_more_spares_are_kept_than_are_of_use),
         UNIT(without_memory_an_item_is_not_added_and_the_others_stay),
         UNIT(the_room_of_an_item_in_a_frame_is_not_underrated),

@@ -1,18 +1,18 @@
-/* batch.h - items of puts that travel together, and what is to be told of each of them.
+/* bundle.h - items of puts that travel together, and what is to be told of each of them.
  *
- * Pure, like the lane that it is a part of. Items are appended until the batch is closed, which it is before
+ * Pure, like the lane that it is a part of. Items are appended until the bundle is closed, which it is before
  * it is first sent, and get their results from the front: `landed` of them have one, of `settled` the client
  * has taken notice, and `told` are those whose program knows. So what lies before `settled` changes no more,
  * and may be read without the client's lock. */
-#ifndef MQ_BATCH_H
-#define MQ_BATCH_H
+#ifndef MQ_BUNDLE_H
+#define MQ_BUNDLE_H
 
 #include "list.h"
 #include "proto.h"
 
-enum { BATCH_ITEM_HEAD = 32 }; /* bytes that an item takes in a frame besides body and key, at most */
+enum { BUNDLE_ITEM_HEAD = 32 }; /* bytes that an item takes in a frame besides body and key, at most */
 
-struct batch_item {
+struct bundle_item {
     void (*on_done)(void *context, enum mq_status status, uint64_t id); /* or NULL */
     void *context;       /* on_done's; of a rider the rider, or NULL: it does not wait any more */
     uint64_t sequence;   /* when it was accepted, from 1; 0: a rider, whose thread waits for it */
@@ -21,11 +21,11 @@ struct batch_item {
     enum mq_status status;
 };
 
-struct batch {
-    struct list_node node;    /* in a lane, or in the depot */
-    struct list_node telling; /* in the client's list of batches with something to tell */
-    struct put_item *puts;    /* what is sent */
-    struct batch_item *items; /* as many */
+struct bundle {
+    struct list_node node;     /* in a lane, or in the depot */
+    struct list_node telling;  /* in the client's list of bundlees with something to tell */
+    struct put_item *puts;     /* what is sent */
+    struct bundle_item *items; /* as many */
     size_t count, room;
     uint8_t *bytes; /* copied bodies and keys */
     size_t used, byte_room;
@@ -34,7 +34,7 @@ struct batch {
     bool closed;
 };
 
-/* Spare batches, so that in the steady state nothing is allocated. */
+/* Spare bundlees, so that in the steady state nothing is allocated. */
 struct depot {
     struct list spares;
     size_t count;
@@ -44,20 +44,20 @@ void depot_init(struct depot *d);
 void depot_done(struct depot *d);
 void depot_trim(struct depot *d); /* gives large spares back */
 
-struct batch *batch_new(struct depot *d); /* NULL: out of memory */
-void batch_free(struct depot *d, struct batch *b);
+struct bundle *bundle_new(struct depot *d); /* NULL: out of memory */
+void bundle_free(struct depot *d, struct bundle *b);
 
 /* What the put adds to `size`. */
-size_t batch_size_of(const struct put_item *put);
+size_t bundle_size_of(const struct put_item *put);
 
 /* Appends; `copy`: body and key are copied, else they must stay where they are. False: out of memory, and
  * nothing has changed. */
-bool batch_append(struct batch *b, const struct put_item *put, const struct batch_item *item, bool copy);
+bool bundle_append(struct bundle *b, const struct put_item *put, const struct bundle_item *item, bool copy);
 /* Removes one that has not landed. */
-void batch_remove(struct batch *b, size_t index);
+void bundle_remove(struct bundle *b, size_t index);
 
 /* The next item that has landed, which is settled with that; NULL: none. */
-struct batch_item *batch_next_result(struct batch *b);
-bool batch_is_over(const struct batch *b); /* all are settled */
+struct bundle_item *bundle_next_result(struct bundle *b);
+bool bundle_is_over(const struct bundle *b); /* all are settled */
 
 #endif

@@ -1,5 +1,5 @@
-/* batch.c - see batch.h. */
-#include "batch.h"
+/* bundle.c - see bundle.h. */
+#include "bundle.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ void depot_init(struct depot *d)
     d->count = 0;
 }
 
-static void release(struct batch *b)
+static void release(struct bundle *b)
 {
     free(b->puts);
     free(b->items);
@@ -29,7 +29,7 @@ static void release(struct batch *b)
 static void depot_thin(struct depot *d, bool all)
 {
     for (struct list_node *n = list_first(&d->spares), *next; n; n = next) {
-        struct batch *b = CONTAINER_OF(n, struct batch, node);
+        struct bundle *b = CONTAINER_OF(n, struct bundle, node);
         next = list_next(&d->spares, n);
         if (!all && b->room <= SMALL_ITEMS && b->byte_room <= SMALL_BYTES)
             continue;
@@ -49,17 +49,17 @@ void depot_trim(struct depot *d)
     depot_thin(d, false);
 }
 
-struct batch *batch_new(struct depot *d)
+struct bundle *bundle_new(struct depot *d)
 {
     struct list_node *spare = list_first(&d->spares);
     if (!spare)
-        return calloc(1, sizeof(struct batch));
+        return calloc(1, sizeof(struct bundle));
     list_remove(spare);
     d->count--;
-    return CONTAINER_OF(spare, struct batch, node);
+    return CONTAINER_OF(spare, struct bundle, node);
 }
 
-void batch_free(struct depot *d, struct batch *b)
+void bundle_free(struct depot *d, struct bundle *b)
 {
     assert(!list_has(&b->node));
     assert(!list_has(&b->telling));
@@ -73,19 +73,19 @@ void batch_free(struct depot *d, struct batch *b)
     d->count++;
 }
 
-size_t batch_size_of(const struct put_item *put)
+size_t bundle_size_of(const struct put_item *put)
 {
-    return put->body.size + put->key.size + BATCH_ITEM_HEAD;
+    return put->body.size + put->key.size + BUNDLE_ITEM_HEAD;
 }
 
-static bool grow_items(struct batch *b)
+static bool grow_items(struct bundle *b)
 {
     size_t room = b->room ? 2 * b->room : FIRST_ITEMS;
     struct put_item *puts = realloc(b->puts, room * sizeof *puts);
     if (!puts)
         return false;
     b->puts = puts;
-    struct batch_item *items = realloc(b->items, room * sizeof *items);
+    struct bundle_item *items = realloc(b->items, room * sizeof *items);
     if (!items)
         return false;
     b->items = items;
@@ -93,19 +93,19 @@ static bool grow_items(struct batch *b)
     return true;
 }
 
-static bool is_own(const struct batch *b, const void *data)
+static bool is_own(const struct bundle *b, const void *data)
 {
     uintptr_t at = (uintptr_t)data, from = (uintptr_t)b->bytes;
     return b->bytes && at >= from && at < from + b->used;
 }
 
-static const void *moved(const struct batch *b, const void *data, uint8_t *to)
+static const void *moved(const struct bundle *b, const void *data, uint8_t *to)
 {
     return is_own(b, data) ? to + ((const uint8_t *)data - b->bytes) : data;
 }
 
-/* The copies move; what is not the batch's own stays. */
-static bool grow_bytes(struct batch *b, size_t size)
+/* The copies move; what is not the bundle's own stays. */
+static bool grow_bytes(struct bundle *b, size_t size)
 {
     size_t room = b->byte_room ? b->byte_room : FIRST_BYTES;
     while (room - b->used < size)
@@ -125,7 +125,7 @@ static bool grow_bytes(struct batch *b, size_t size)
     return true;
 }
 
-static void copy_bytes(struct batch *b, struct bytes *bytes)
+static void copy_bytes(struct bundle *b, struct bytes *bytes)
 {
     if (bytes->size)
         memcpy(b->bytes + b->used, bytes->data, bytes->size);
@@ -133,7 +133,7 @@ static void copy_bytes(struct batch *b, struct bytes *bytes)
     b->used += bytes->size;
 }
 
-bool batch_append(struct batch *b, const struct put_item *put, const struct batch_item *item, bool copy)
+bool bundle_append(struct bundle *b, const struct put_item *put, const struct bundle_item *item, bool copy)
 {
     assert(!b->closed);
     size_t size = put->body.size + put->key.size;
@@ -148,26 +148,26 @@ bool batch_append(struct batch *b, const struct put_item *put, const struct batc
         copy_bytes(b, &place->key);
     }
     b->items[b->count++] = *item;
-    b->size += batch_size_of(put);
+    b->size += bundle_size_of(put);
     return true;
 }
 
-void batch_remove(struct batch *b, size_t index)
+void bundle_remove(struct bundle *b, size_t index)
 {
     assert(index >= b->landed && index < b->count);
     size_t after = b->count - index - 1;
-    b->size -= batch_size_of(&b->puts[index]);
+    b->size -= bundle_size_of(&b->puts[index]);
     memmove(&b->puts[index], &b->puts[index + 1], after * sizeof *b->puts);
     memmove(&b->items[index], &b->items[index + 1], after * sizeof *b->items);
     b->count--;
 }
 
-struct batch_item *batch_next_result(struct batch *b)
+struct bundle_item *bundle_next_result(struct bundle *b)
 {
     return b->settled < b->landed ? &b->items[b->settled++] : NULL;
 }
 
-bool batch_is_over(const struct batch *b)
+bool bundle_is_over(const struct bundle *b)
 {
     return b->settled == b->count;
 }
