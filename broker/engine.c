@@ -62,7 +62,10 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     if (!e)
         return NULL;
     e->views = malloc(MQ_ITEMS_MAX * sizeof *e->views);
-    if (!e->views) {
+    e->found = malloc(MQ_ITEMS_MAX * sizeof *e->found);
+    if (!e->views || !e->found) {
+        free(e->views);
+        free(e->found);
         free(e);
         return NULL;
     }
@@ -71,6 +74,8 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     e->next_session = 1;
     e->next_item = options->first_item;
     stock_init(&e->stock);
+    pool_init(&e->call_pool, sizeof(struct call));
+    pool_init(&e->lease_pool, sizeof(struct lease));
     table_init(&e->queues);
     table_init(&e->sessions);
     table_init(&e->calls);
@@ -117,7 +122,10 @@ void engine_free(struct engine *e)
     heap_done(&e->waits);
     heap_done(&e->lives);
     stock_done(&e->stock);
+    pool_done(&e->call_pool);
+    pool_done(&e->lease_pool);
     free(e->views);
+    free(e->found);
     free(e);
 }
 

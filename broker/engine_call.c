@@ -14,15 +14,12 @@ static uint64_t hash_number(const struct session *s, uint64_t number)
 
 struct call *call_new(struct engine *e, struct session *s, const struct request *req)
 {
-    struct call *call = calloc(1, sizeof *call);
-    if (!call)
+    if (!pool_own(&e->call_pool, 1))
         return NULL;
-    call->session = s;
-    call->number = req->number;
-    call->verb = req->verb;
-    call->waits = true;
+    struct call *call = pool_take(&e->call_pool);
+    *call = (struct call){
+        .session = s, .number = req->number, .verb = req->verb, .waits = true, .id_capacity = 1};
     call->ids = call->only_ids;
-    call->id_capacity = 1;
     heap_entry_init(&call->deadline);
     list_init(&call->leases);
     table_add(&e->calls, &call->by_number, hash_number(s, call->number));
@@ -116,10 +113,10 @@ static void stop_waiting(struct engine *e, struct call *call)
     assert(call->waits);
     if (call->verb == MQ_VERB_PUT)
         put_drop_unstored(e, call);
+    if (call->has_spare)
+        lease_unreserve(e, call->queue, 1);
+    call->has_spare = false;
     leave_line(e, call);
-    if (call->spare)
-        lease_free_spare(e, call->spare);
-    call->spare = NULL;
     call->waits = false;
 }
 
@@ -203,7 +200,7 @@ void call_free(struct engine *e, struct call *call)
         free(call->ids);
     free(call->refusals);
     free(call->rows);
-    free(call);
+    pool_give(&e->call_pool, call);
 }
 
 /* The client does not want the items of this auto-done get any more. Were it to get them in spite of that,

@@ -4,7 +4,7 @@
 
 /* What is found by walking, to be compared with what is counted. */
 struct census {
-    uint64_t ready, leased, lost, waiting, connected, calls, leases, ended;
+    uint64_t spares, ready, leased, lost, waiting, connected, calls, leases, ended;
     uint64_t stored_size, unstored_size, starved_size, kept_size;
     size_t waits_owned, lives_owned;
 };
@@ -30,14 +30,14 @@ static void check_call(const struct call *call, const struct session *s, struct 
     assert(call->waits == list_has(&call->of_queue));
     assert(call->owns_deadline == heap_has(&call->deadline));
     assert(call->waits || !call->owns_deadline);
-    assert((call->waits && call->verb == MQ_VERB_GET) == (call->spare != NULL));
-    assert(!call->spare || !call->spare->item);
+    assert((call->waits && call->verb == MQ_VERB_GET) == call->has_spare);
     assert(call->waits || (!call->unstored.next && call->unstored.left == 0));
     assert(!call->waits || list_is_empty(&call->leases));
     assert(!list_has(&call->of_outbox) || (!call->waits && s->peer));
     for (struct list_node *n = list_first(&call->leases); n; n = list_next(&call->leases, n))
         assert(CONTAINER_OF(n, struct lease, of_call)->call == call);
-    census->lives_owned += call->spare != NULL;
+    census->lives_owned += call->has_spare;
+    census->spares += call->has_spare;
     check_put(call, census);
     census->calls++;
     census->waiting += call->waits;
@@ -233,5 +233,7 @@ void engine_check(const struct engine *e)
     assert(census.calls == e->calls.count && census.leases == e->leases.count);
     assert(census.stored_size == e->stored_size && census.unstored_size == e->unstored_size);
     assert(census.starved_size == e->starved_size && census.kept_size == e->kept_size);
+    assert(census.spares == e->lease_pool.owned && census.leases == e->lease_pool.taken);
+    assert(census.calls == e->call_pool.taken && e->call_pool.owned == 0);
     assert(census.waits_owned == e->waits.owned && census.lives_owned == e->lives.owned);
 }

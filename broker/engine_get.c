@@ -23,14 +23,6 @@ void get_credit_grown(struct engine *e, struct session *s)
     }
 }
 
-/* The reserved lease, or a new one if there is memory. */
-static struct lease *next_lease(struct engine *e, struct call *call)
-{
-    struct lease *lease = call->spare;
-    call->spare = NULL;
-    return lease ? lease : lease_new(e, call->session, call->queue);
-}
-
 /* How many bytes of items this answer may carry; the first item goes in any case. */
 static size_t answer_room(const struct engine *e, const struct session *s)
 {
@@ -39,26 +31,33 @@ static size_t answer_room(const struct engine *e, const struct session *s)
     return frame < credit ? frame : credit;
 }
 
+/* Leases for as many items as can be handed out: the one that the call has reserved, and more if there is
+ * memory for more. */
+static uint32_t reserve_leases(struct engine *e, struct call *call, struct queue *q)
+{
+    uint32_t count = call->max < q->order.count ? call->max : (uint32_t)q->order.count;
+    assert(call->has_spare && count > 0);
+    call->has_spare = false;
+    return count == 1 || lease_reserve(e, q, count - 1) ? count : 1;
+}
+
 /* Hands out what is there, up to what was asked for and what fits the frame. */
 static void grant(struct engine *e, struct call *call, struct queue *q)
 {
     size_t room = answer_room(e, call->session);
-    uint32_t count = 0;
+    uint32_t count = 0, most = reserve_leases(e, call, q);
     call->lease_ms = q->settings.lease_ms;
-    while (count < call->max) {
-        if (q->order.count == 0)
-            break;
-        size_t size = order_first_size(&q->order) + ITEM_MARGIN;
+    while (count < most) {
+        struct order_first first = order_first(&q->order);
+        size_t size = first.size + ITEM_MARGIN;
         if (count > 0 && call->reply_size + size > room)
             break;
-        struct lease *lease = next_lease(e, call);
-        if (!lease)
-            break;
-        lease_hold(e, lease, call, order_take(&q->order));
+        lease_begin(e, call, q, order_take(&q->order, first));
         call->reply_size += size;
         count++;
     }
-    assert(count > 0);
+    if (count < most)
+        lease_unreserve(e, q, most - count);
     call_answer(e, call, MQ_OK, NULL);
 }
 
@@ -103,11 +102,13 @@ void get_submit(struct engine *e, struct call *call, const struct request *req)
     call->auto_done = req->auto_done;
     enum mq_status status = check_now(e, call, q, req, &text);
     if (status == MQ_OK) /* one lease, so that the get can be served whatever happens */
-        call->spare = lease_new(e, call->session, q);
-    if (status == MQ_OK && !call->spare)
-        status = MQ_NO_MEMORY;
-    if (status == MQ_OK)
+        status = lease_reserve(e, q, 1) ? MQ_OK : MQ_NO_MEMORY;
+    if (status == MQ_OK) {
         status = call_enter(e, call, q, req->timeout_ms);
+        call->has_spare = status == MQ_OK;
+        if (status != MQ_OK)
+            lease_unreserve(e, q, 1);
+    }
     if (status != MQ_OK) {
         call_answer(e, call, status, text);
         return;

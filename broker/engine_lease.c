@@ -1,8 +1,7 @@
 /* engine_lease.c - leases: one item in the hands of one session, and the ways in which that ends.
  *
- * A lease is spare (reserved by a get, without an item), held, or lost. A lost one only remembers that this
- * session held this item until the item went back, so that a late task_done is told LEASE_LOST and not
- * TOO_MANY_DONE. */
+ * A lease is held or lost. A lost one only remembers that this session held this item until the item went
+ * back, so that a late task_done is told LEASE_LOST and not TOO_MANY_DONE. */
 #include "engine_state.h"
 
 #include <stdlib.h>
@@ -19,38 +18,33 @@ static uint64_t hash_lease(const struct session *s, uint64_t id)
     return table_hash_number(s->number * 0x9E3779B97F4A7C15u + id);
 }
 
-struct lease *lease_new(struct engine *e, struct session *s, struct queue *q)
+bool lease_reserve(struct engine *e, struct queue *q, size_t count)
 {
-    struct lease *lease = calloc(1, sizeof *lease);
-    if (!lease)
-        return NULL;
-    if (!heap_own(&e->lives, 1)) {
-        free(lease);
-        return NULL;
+    if (!pool_own(&e->lease_pool, count))
+        return false;
+    if (!heap_own(&e->lives, count)) {
+        pool_disown(&e->lease_pool, count);
+        return false;
     }
-    if (!order_reserve_take(&q->order, 1)) {
-        heap_disown(&e->lives, 1);
-        free(lease);
-        return NULL;
+    if (!order_reserve_take(&q->order, count)) {
+        pool_disown(&e->lease_pool, count);
+        heap_disown(&e->lives, count);
+        return false;
     }
-    heap_entry_init(&lease->timer.entry);
-    lease->timer.kind = TIMER_LEASE;
-    lease->session = s;
-    lease->queue = q;
-    return lease;
+    return true;
+}
+
+void lease_unreserve(struct engine *e, struct queue *q, size_t count)
+{
+    pool_disown(&e->lease_pool, count);
+    heap_disown(&e->lives, count);
+    order_unreserve_take(&q->order, count);
 }
 
 static void free_lease(struct engine *e, struct lease *lease)
 {
     heap_disown(&e->lives, 1);
-    free(lease);
-}
-
-void lease_free_spare(struct engine *e, struct lease *lease)
-{
-    assert(!lease->item);
-    order_unreserve_take(&lease->queue->order, 1);
-    free_lease(e, lease);
+    pool_give(&e->lease_pool, lease);
 }
 
 /* The deadline of a lease of so many ms; 0: none. */
@@ -64,13 +58,13 @@ static void set_deadline(struct engine *e, struct lease *lease, int64_t lease_ms
 }
 
 /* The item was just taken from its queue's order. */
-void lease_hold(struct engine *e, struct lease *lease, struct call *call, struct item *item)
+void lease_begin(struct engine *e, struct call *call, struct queue *q, struct item *item)
 {
-    struct queue *q = lease->queue;
-    struct session *s = lease->session;
-    lease->item = item;
-    lease->id = item->id;
-    lease->call = call;
+    struct session *s = call->session;
+    struct lease *lease = pool_take(&e->lease_pool);
+    *lease = (struct lease){
+        .timer = {.kind = TIMER_LEASE}, .item = item, .id = item->id, .session = s, .queue = q, .call = call};
+    heap_entry_init(&lease->timer.entry);
     table_add(&e->leases, &lease->by_item, hash_lease(s, item->id));
     list_append(&s->leases, &lease->of_session);
     list_append(&q->leases, &lease->of_queue);
@@ -224,31 +218,24 @@ static void apply(struct engine *e, struct lease *lease, const struct request *r
         set_deadline(e, lease, req->lease_ms);
 }
 
-/* Can none of these ids be refused? True only if that is certain: all held, none named twice. */
-static bool all_held(const struct engine *e, const struct session *s, const struct request *req)
+/* Can none of these ids be refused? True only if that is certain: all held, none named twice. Leaves the
+ * leases in e->found. */
+static bool all_held(struct engine *e, const struct session *s, const struct request *req)
 {
     for (size_t i = 0; i < req->id_count; i++) {
-        const struct lease *lease = find(e, s, req->ids[i], req->verb);
+        struct lease *lease = find(e, s, req->ids[i], req->verb);
         if (!lease || !lease->item || (i > 0 && req->ids[i] <= req->ids[i - 1]))
             return false;
+        e->found[i] = lease;
     }
     return true;
 }
 
-/* task_done, release, extend: each id is judged alone. */
-void lease_submit(struct engine *e, struct call *call, const struct request *req)
+/* Each id is judged alone. */
+static void judge(struct engine *e, struct call *call, const struct request *req)
 {
-    struct session *s = call->session;
-    if (!all_held(e, s, req)) {
-        call->refusals = malloc(req->id_count * sizeof *call->refusals);
-        if (!call->refusals) {
-            call_answer(e, call, MQ_NO_MEMORY, NULL);
-            return;
-        }
-        call->reply_size = req->id_count * sizeof *call->refusals;
-    }
     for (size_t i = 0; i < req->id_count; i++) {
-        struct lease *lease = find(e, s, req->ids[i], req->verb);
+        struct lease *lease = find(e, call->session, req->ids[i], req->verb);
         if (lease && lease->item) {
             apply(e, lease, req);
             continue;
@@ -259,4 +246,22 @@ void lease_submit(struct engine *e, struct call *call, const struct request *req
             lease_forget(e, lease);
     }
     call_answer(e, call, call->refusal_count ? call->refusals[0].status : MQ_OK, NULL);
+}
+
+/* task_done, release, extend. */
+void lease_submit(struct engine *e, struct call *call, const struct request *req)
+{
+    if (all_held(e, call->session, req)) {
+        for (size_t i = 0; i < req->id_count; i++)
+            apply(e, e->found[i], req);
+        call_answer(e, call, MQ_OK, NULL);
+        return;
+    }
+    call->refusals = malloc(req->id_count * sizeof *call->refusals);
+    if (!call->refusals) {
+        call_answer(e, call, MQ_NO_MEMORY, NULL);
+        return;
+    }
+    call->reply_size = req->id_count * sizeof *call->refusals;
+    judge(e, call, req);
 }

@@ -56,15 +56,15 @@ struct call {
     bool partial;   /* put */
     bool of_broker; /* stat: not of a queue */
     enum mq_status status;
-    const char *text;     /* static, or NULL */
-    uint64_t count;       /* put: stored; purge, remove: discarded */
-    uint32_t max;         /* get */
+    const char *text;       /* static, or NULL */
+    uint64_t count;         /* put: stored; purge, remove: discarded */
+    uint32_t max;           /* get */
     struct intake unstored; /* put: items that wait for room */
     size_t unstored_size;   /* put: their bodies */
-    struct range *ids;    /* put: of what is stored */
+    struct range *ids;      /* put: of what is stored */
     size_t id_count, id_capacity;
     struct range only_ids[1]; /* `ids` of a put that was stored at once */
-    struct lease *spare;      /* get, while it waits: the lease it has reserved, or NULL */
+    bool has_spare;           /* get, while it waits: one lease is reserved for it */
     struct list leases;       /* get: what was handed out and is still held, in order */
     int64_t lease_ms;         /* get */
     size_t reply_size; /* bytes of items, rows, ids and refusals: what the answer takes until confirmed */
@@ -117,6 +117,7 @@ struct session {
 struct engine {
     struct engine_options options;
     struct stock stock; /* of items */
+    struct pool call_pool, lease_pool;
     uint64_t now_ms, started_ms;
     struct table queues;
     struct queue **queue_list; /* by name, ascending */
@@ -144,6 +145,7 @@ struct engine {
     struct totals totals;
     uint64_t repeats, sessions_lost, forgotten;
     struct item_view *views; /* MQ_ITEMS_MAX: the items of the reply being drained */
+    struct lease **found;    /* MQ_ITEMS_MAX: the leases that a request names */
 };
 
 /* engine.c */
@@ -189,10 +191,9 @@ bool get_has_credit(const struct engine *e, const struct session *s);
 void get_credit_grown(struct engine *e, struct session *s);
 
 /* engine_lease.c */
-struct lease *lease_new(struct engine *e, struct session *s,
-                        struct queue *q); /* a spare; NULL: out of memory */
-void lease_free_spare(struct engine *e, struct lease *lease);
-void lease_hold(struct engine *e, struct lease *lease, struct call *call, struct item *item);
+bool lease_reserve(struct engine *e, struct queue *q, size_t count); /* false: out of memory */
+void lease_unreserve(struct engine *e, struct queue *q, size_t count);
+void lease_begin(struct engine *e, struct call *call, struct queue *q, struct item *item); /* uses one */
 void lease_done(struct engine *e, struct lease *lease);
 void lease_return(struct engine *e, struct lease *lease, bool untouched, bool remember);
 void lease_revoke(struct engine *e, struct lease *lease); /* its queue is removed */

@@ -290,28 +290,19 @@ void order_unreserve_take(struct order *order, size_t count)
 /* The best fresh record; NULL: none. */
 static struct record *first_fresh(const struct order *order)
 {
-    return order_next_fresh(order, false, NULL);
+    return order->kind == MQ_KIND_PRIORITY ? NULL : order_next_fresh(order, false, NULL);
 }
 
-/* The better one of the two is next: *ret_record, or NULL for the first of the pile. */
-static bool find_first(const struct order *order, struct record **ret_record)
+struct order_first order_first(const struct order *order)
 {
-    struct record *fresh = order->kind == MQ_KIND_PRIORITY ? NULL : first_fresh(order);
+    struct record *fresh = first_fresh(order);
     const struct pile *pile = &order->pile;
-    if (fresh && pile->count > 0)
-        *ret_record =
-            order_rank(order, (struct bytes){0}, record_id(fresh)) < pile->nodes[0].rank ? fresh : NULL;
-    else
-        *ret_record = fresh;
-    return fresh || pile->count > 0;
-}
-
-size_t order_first_size(const struct order *order)
-{
-    struct record *record;
-    bool found = find_first(order, &record);
-    assert(found);
-    return record ? record->size : pile_first(&order->pile)->record->size;
+    assert(order->count > 0);
+    if (fresh && pile->count > 0 &&
+        order_rank(order, (struct bytes){0}, record_id(fresh)) > pile->nodes[0].rank)
+        fresh = NULL;
+    const struct record *record = fresh ? fresh : pile_first(pile)->record;
+    return (struct order_first){.record = fresh, .size = record->size};
 }
 
 /* Takes the fresh record, the first of its kind, out of the list of those. */
@@ -344,15 +335,11 @@ static struct item *take_returned(struct order *order)
     return item;
 }
 
-struct item *order_take(struct order *order)
+struct item *order_take(struct order *order, struct order_first first)
 {
-    struct record *record;
-    bool found = find_first(order, &record);
-    assert(found);
-    struct item *item = record ? take_fresh(order, record) : take_returned(order);
     order->count--;
-    order->size -= record_bytes(item->record->size);
-    return item;
+    order->size -= record_bytes(first.size);
+    return first.record ? take_fresh(order, first.record) : take_returned(order);
 }
 
 void order_return(struct order *order, struct item *item)
@@ -378,7 +365,7 @@ void order_forget(struct order *order, struct item *item)
 
 bool order_discard(struct order *order, struct size_pair *ret_size)
 {
-    struct record *record = order->kind == MQ_KIND_PRIORITY ? NULL : first_fresh(order);
+    struct record *record = first_fresh(order);
     struct item *item = record || order->pile.count == 0 ? NULL : pile_take_last(&order->pile);
     if (!record && !item)
         return false;

@@ -58,9 +58,14 @@ void order_drop(struct order *order, struct intake *intake); /* all that are lef
 bool order_reserve_take(struct order *order, size_t count);
 void order_unreserve_take(struct order *order, size_t count);
 
-/* Key and body of the first one; the order must not be empty. */
-size_t order_first_size(const struct order *order);
-struct item *order_take(struct order *order); /* the first; the order must not be empty */
+/* The first one: a fresh record, or (NULL) the first of the pile; `size` is that of its key and body. The
+ * order must not be empty, and not change before order_take(). */
+struct order_first {
+    struct record *record;
+    size_t size;
+};
+struct order_first order_first(const struct order *order);
+struct item *order_take(struct order *order, struct order_first first);
 /* An item that was taken comes back. */
 void order_return(struct order *order, struct item *item);
 /* A taken item will never come back: it is freed. */

@@ -8,7 +8,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BUCKETS_MIN = 16 }; /* of a table that has grown */
+/* Of a table that has grown; and what is not worth giving back. */
+enum { BUCKETS_MIN = 16, BUCKETS_KEPT = 1024 };
 
 void table_init(struct table *table)
 {
@@ -65,7 +66,7 @@ void table_remove(struct table *table, struct table_node *node)
     node->next = NULL;
     table->count--;
     size_t bucket_count = table->mask + 1;
-    if (bucket_count > BUCKETS_MIN && table->count < bucket_count / 8)
+    if (bucket_count > BUCKETS_KEPT && table->count < bucket_count / 8)
         try_resize(table, bucket_count / 2);
 }
 

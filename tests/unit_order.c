@@ -147,11 +147,11 @@ static void take(struct pair *p)
         sort(p);
         struct known known = p->waiting[0];
         CHECK(order_reserve_take(&p->order, 1));
-        size_t size = order_first_size(&p->order);
-        known.item = order_take(&p->order);
+        struct order_first first = order_first(&p->order);
+        known.item = order_take(&p->order, first);
         CHECK_EQUAL(known.item->id, known.id);
         CHECK_EQUAL(known.item->stored_ms, known.stored_ms);
-        CHECK_EQUAL(size, known.size + known.item->key_size);
+        CHECK_EQUAL(first.size, known.size + known.item->key_size);
         p->taken[p->taken_count++] = known;
         memmove(p->waiting, p->waiting + 1, --p->waiting_count * sizeof *p->waiting);
     }
@@ -310,7 +310,7 @@ static void few_items_that_stay_long_do_not_keep_the_memory_of_many(enum mq_kind
         struct put_item put = {.body = {frame.bodies[0], BODY}};
         CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
         CHECK(order_reserve_take(&p.order, 1));
-        struct item *item = order_take(&p.order);
+        struct item *item = order_take(&p.order, order_first(&p.order));
         if (i % EACH == 0)
             kept[count++].item = item;
         else
@@ -342,7 +342,7 @@ static void the_bottom_of_a_stack_does_not_keep_the_memory_of_what_lay_above(voi
             CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
         for (size_t k = 1; k < HEIGHT; k++) {
             CHECK(order_reserve_take(&p.order, 1));
-            order_forget(&p.order, order_take(&p.order));
+            order_forget(&p.order, order_take(&p.order, order_first(&p.order)));
         }
     }
     order_check(&p.order);

@@ -36,3 +36,7 @@ bench_program(peer_beanstalk)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME bench_compare COMMAND ${CMAKE_CURRENT_LIST_DIR}/smoke.sh ${CMAKE_BINARY_DIR})
 set_tests_properties(bench_compare PROPERTIES LABELS bench TIMEOUT 240)
+
+# What the rules alone cost.
+add_executable(bench_engine tests/bench/engine.c)
+target_link_libraries(bench_engine PRIVATE core)

@@ -1,0 +1,154 @@
+/* engine.c - what the rules alone cost: nanoseconds an item of putting, getting and finishing, without any
+ * wire.
+ *
+ *     build/release/bench_engine [BACKLOG]
+ *
+ * One session puts, another gets and finishes, over a queue that holds BACKLOG items (default 0) all the
+ * time. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine.h"
+#include "key.h"
+
+enum { BATCH_MAX = 1024, BODY_SIZE = 100, KEYS = 4096 };
+
+struct side {
+    struct session *session;
+    uint64_t next_number;
+    struct range confirm; /* the answer to the last request */
+};
+
+struct bench {
+    struct engine *e;
+    struct side producer, consumer;
+    struct put_item puts[BATCH_MAX];
+    uint8_t keys[KEYS][MQ_KEY_SIZE_MAX];
+    size_t key_sizes[KEYS];
+    uint64_t ids[BATCH_MAX], random;
+    double put_ns, get_ns, done_ns;
+};
+
+static double now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static void must(bool ok, const char *what)
+{
+    if (ok)
+        return;
+    fprintf(stderr, "bench_engine: %s\n", what);
+    exit(1);
+}
+
+static void begin(struct bench *b, struct side *side, uint8_t id)
+{
+    void *old;
+    struct welcome welcome;
+    struct hello hello = {.version = MQ_PROTOCOL_VERSION, .id = {id}};
+    must(engine_hello(b->e, 0, &hello, side, &side->session, &old, &welcome) == MQ_OK, "no session");
+    side->next_number = 1;
+}
+
+/* Asks, confirming the answer before; the answer must be there at once. */
+static struct answer ask(struct bench *b, struct side *side, struct request *req)
+{
+    const char *why;
+    void *peer;
+    struct answer answer;
+    req->number = side->next_number++;
+    if (req->number > 1)
+        req->confirms = (struct ranges){&side->confirm, 1};
+    must(engine_submit(b->e, 0, side->session, req, &why) == MQ_OK, "refused");
+    must(engine_next_reply(b->e, &peer, &answer) && answer.status == MQ_OK, "no answer, or a bad one");
+    side->confirm = (struct range){req->number, req->number};
+    return answer;
+}
+
+static void put(struct bench *b, enum mq_kind kind, size_t count)
+{
+    for (size_t i = 0; i < count && kind == MQ_KIND_PRIORITY; i++) {
+        b->random = b->random * 6364136223846793005u + 1442695040888963407u;
+        size_t key = b->random >> 33 & (KEYS - 1);
+        b->puts[i].key = (struct bytes){b->keys[key], b->key_sizes[key]};
+    }
+    double began = now_ns();
+    struct request req = {
+        .verb = MQ_VERB_PUT, .queue = mq_bytes("q"), .timeout_ms = -1, .puts = b->puts, .put_count = count};
+    ask(b, &b->producer, &req);
+    b->put_ns += now_ns() - began;
+}
+
+static void get_and_finish(struct bench *b, size_t count)
+{
+    double began = now_ns();
+    struct request get = {
+        .verb = MQ_VERB_GET, .queue = mq_bytes("q"), .timeout_ms = -1, .max = (uint32_t)count};
+    struct answer answer = ask(b, &b->consumer, &get);
+    must(answer.item_count == count, "too few items");
+    for (size_t i = 0; i < count; i++)
+        b->ids[i] = answer.items[i].id;
+    double got = now_ns();
+    struct request done = {.verb = MQ_VERB_TASK_DONE, .ids = b->ids, .id_count = count};
+    ask(b, &b->consumer, &done);
+    b->get_ns += got - began;
+    b->done_ns += now_ns() - got;
+}
+
+static void make_keys(struct bench *b)
+{
+    for (size_t i = 0; i < KEYS; i++) {
+        struct key key = {.type = MQ_KEY_INT, .integer = (int64_t)(i * 2654435761u % 1000003)};
+        must(key_encode(&key, b->keys[i], &b->key_sizes[i]) == MQ_OK, "no key");
+    }
+}
+
+static void run(enum mq_kind kind, size_t batch, size_t backlog)
+{
+    static struct bench b;
+    static const uint8_t body[BODY_SIZE];
+    struct engine_options options;
+    memset(&b, 0, sizeof b);
+    engine_options_default(&options);
+    options.memory_limit = UINT64_MAX / 4;
+    b.e = engine_new(&options, 0);
+    must(b.e, "no engine");
+    begin(&b, &b.producer, 1);
+    begin(&b, &b.consumer, 2);
+    make_keys(&b);
+    for (size_t i = 0; i < BATCH_MAX; i++)
+        b.puts[i].body = (struct bytes){body, sizeof body};
+    struct request open = {
+        .verb = MQ_VERB_OPEN, .queue = mq_bytes("q"), .settings = {.given = MQ_SETTING_KIND, .kind = kind}};
+    ask(&b, &b.producer, &open);
+    for (size_t i = 0; i < backlog / BATCH_MAX; i++)
+        put(&b, kind, BATCH_MAX);
+    size_t rounds = 2000000 / batch;
+    for (size_t i = 0; i < rounds; i++) {
+        if (i == rounds / 10)
+            b.put_ns = b.get_ns = b.done_ns = 0;
+        put(&b, kind, batch);
+        get_and_finish(&b, batch);
+    }
+    double items = (double)(rounds - rounds / 10) * (double)batch;
+    printf("%-9s batch %4zu backlog %8zu   put %6.1f   get %6.1f   done %6.1f   ns an item\n",
+           mq_kind_name(kind), batch, backlog, b.put_ns / items, b.get_ns / items, b.done_ns / items);
+    engine_free(b.e);
+}
+
+int main(int argc, char **argv)
+{
+    const size_t batches[] = {1, 16, 64, 256, 1024};
+    size_t backlog = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++)
+        run(MQ_KIND_FIFO, batches[i], backlog);
+    run(MQ_KIND_LIFO, 256, backlog);
+    run(MQ_KIND_PRIORITY, 256, backlog);
+    return 0;
+}
