@@ -32,6 +32,14 @@ foreach(peer redis:hiredis nats:libnats rabbit:librabbitmq)
 endforeach()
 bench_program(peer_beanstalk)
 
+# Measurements of mq alone, on libmqc.
+add_library(scene STATIC tests/bench/scene.c)
+target_include_directories(scene PUBLIC tests/bench)
+target_link_libraries(scene PUBLIC race mqc_shared Threads::Threads)
+foreach(name memory queues depth threads flood)
+  bench_program(scene_${name} scene)
+endforeach()
+
 # That it does not rot: a few items, mq and the bare limits only. What it says about speed is not looked at.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME bench_compare COMMAND ${CMAKE_CURRENT_LIST_DIR}/smoke.sh ${CMAKE_BINARY_DIR})
