@@ -162,7 +162,7 @@ static void stream_prepare(const struct race *race)
 
 static void stream_add(struct seat *seat, const void *body, size_t size)
 {
-    begin(seat, "XADD q * body");
+    begin(seat, "XADD q * b");
     word(seat, body, size);
     append(seat);
 }

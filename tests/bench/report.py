@@ -1,4 +1,5 @@
 """The table: medians of what was measured, and quartiles of the ratios of each round."""
+import operator
 import platform
 import statistics
 
@@ -19,10 +20,21 @@ def short(value):
 def amount(metric, value):
     if metric == "items_per_second":
         return f"{value / 1e6:.2f} M/s" if value >= 1e6 else f"{short(value / 1e3)} k/s"
-    for ending, unit in ("_us", " µs"), ("_ms", " ms"), ("_mib", " MiB"), ("_bytes", " B"), ("_s_per_million", " s"):
+    for ending, unit in ("_us", " µs"), ("_ms", " ms"), ("_mib", " MiB"), ("_per_second", " /s"), ("_bytes", " B"), ("_s_per_million", " s"):
         if metric.endswith(ending):
             return short(value) + unit
     return short(value)
+
+
+def batching(measured):
+    """Items a request × requests on their way, of each producer, as the run itself said."""
+    if measured.get("mode") not in ("batch", "auto"):
+        return f"{measured['batch']} × 1" if "batch" in measured else "1 × 1"
+    if measured["batch"] == "auto":
+        return f"auto, {measured['in_flight'] // measured['producers']} items"
+    if measured.get("peer") == "zmq":
+        return f"{measured['batch']} × libzmq's marks"
+    return f"{measured['batch']} × {measured.get('window', 1)}"
 
 
 class Row:
@@ -30,33 +42,31 @@ class Row:
 
     def __init__(self, line, results):
         self.line, self.ours, self.theirs, self.values = line, [], [], []
+        self.batching = "", ""
         for measured in results:
             ours = measured.get(line.ours, {}).get(line.metric)
             theirs = measured.get(line.theirs, {}).get(line.metric_theirs or line.metric)
             if ours is None or (line.theirs and theirs is None):
                 continue
+            self.batching = tuple(batching(measured[run]) if run else "" for run in (line.ours, line.theirs))
             self.ours.append(ours)
             self.theirs.append(theirs)
             self.values.append(ours / theirs if line.theirs and theirs else ours)
 
     def reached(self):
-        median, line = quartiles(self.values)[1], self.line
-        if line.at_least:
-            return median >= line.target
-        return median < line.target if line.is_strict else median <= line.target
+        holds = {"≥": operator.ge, "≤": operator.le, "<": operator.lt}[self.line.sign]
+        return holds(quartiles(self.values)[1], self.line.target)
 
     def goal(self):
-        sign = "≥" if self.line.at_least else "<" if self.line.is_strict else "≤"
-        return f"{sign} " + (f"{self.line.target:g}" if self.line.theirs else amount(self.line.metric, self.line.target))
+        line = self.line
+        return f"{line.sign} " + (f"{line.target:g}" if line.theirs else amount(line.metric, line.target))
 
-    def cells(self, runs):
+    def cells(self):
         line, (low, middle, high) = self.line, quartiles(self.values)
-        ours = amount(line.metric, statistics.median(self.ours))
-        cells = [line.work, ours, runs[line.ours].batched]
+        cells = [line.work, amount(line.metric, statistics.median(self.ours)), self.batching[0]]
         if line.theirs:
             theirs = amount(line.metric_theirs or line.metric, statistics.median(self.theirs))
-            cells += [line.what, theirs, runs[line.theirs].batched]
-            cells.append(f"**{short(middle)}** ({short(low)}–{short(high)})")
+            cells += [line.what, theirs, self.batching[1], f"**{short(middle)}** ({short(low)}–{short(high)})"]
         else:
             cells += ["", "", "", f"({amount(line.metric, low)}–{amount(line.metric, high)})"]
         return [*cells, self.goal(), "yes" if self.reached() else "**no**", str(len(self.values))]
@@ -66,12 +76,12 @@ HEADS = ["work", "mq", "batch × in flight", "beside", "theirs", "batch × in fl
          "reached", "rounds"]
 
 
-def markdown(rows, runs):
+def markdown(rows):
     yield "| " + " | ".join(HEADS) + " |"
     yield "|" + "---|" * len(HEADS)
     for row in rows:
         if row.values:
-            yield "| " + " | ".join(row.cells(runs)) + " |"
+            yield "| " + " | ".join(row.cells()) + " |"
 
 
 def machine():

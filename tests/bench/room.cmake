@@ -40,7 +40,7 @@ foreach(name memory queues depth threads flood)
   bench_program(scene_${name} scene)
 endforeach()
 
-# That it does not rot: a few items, mq and the bare limits only. What it says about speed is not looked at.
+# That it does not rot: few items, mq and the bare limits only. What it says about speed is not looked at.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME bench_compare COMMAND ${CMAKE_CURRENT_LIST_DIR}/smoke.sh ${CMAKE_BINARY_DIR})
 set_tests_properties(bench_compare PROPERTIES LABELS bench TIMEOUT 240)

@@ -8,9 +8,11 @@
 #include "scene.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,7 +30,8 @@ struct flood {
     struct scene scene;
     struct mqc *mqc;
     struct mqc_queue *queue;
-    char *big; /* the body, or NULL: batches */
+    char *big;            /* the body, or NULL: batches */
+    atomic_ulong *gotten; /* items of the flood, in memory that the processes share */
 };
 
 static uint32_t samples[SAMPLES_MAX];
@@ -40,7 +43,7 @@ static void flood_some(int index, void *context)
     struct flood *f = context;
     for (;;)
         if (index % 2)
-            scene_take(f->mqc, f->queue, f->scene.batch, MQ_FOREVER);
+            atomic_fetch_add(f->gotten, scene_take(f->mqc, f->queue, f->scene.batch, MQ_FOREVER));
         else if (f->big)
             scene_check(f->mqc, mqc_put(f->queue, f->big, BIG_BODY, MQ_FOREVER));
         else
@@ -90,6 +93,7 @@ static double sample(size_t *count, double since_s)
 
 struct trips {
     double p50_us, p99_us;
+    double flood_per_second; /* items, meanwhile */
 };
 
 static struct trips round_trips(const struct scene *scene)
@@ -138,7 +142,10 @@ static struct trips measured(const struct scene *scene)
 static struct trips measured_beside(struct flood *f, const char *endpoint)
 {
     pid_t pid = start_flood(f, endpoint);
+    unsigned long before = atomic_load(f->gotten);
+    double start_s = clock_now_s();
     struct trips trips = measured(&f->scene);
+    trips.flood_per_second = (double)(atomic_load(f->gotten) - before) / (clock_now_s() - start_s);
     end_flood(pid);
     return trips;
 }
@@ -149,14 +156,18 @@ int main(int argc, char **argv)
     scene_options(argc, argv, &f.scene);
     if (!f.scene.other)
         scene_fail("-o OTHER-ENDPOINT is needed");
+    f.gotten = mmap(NULL, sizeof *f.gotten, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (f.gotten == MAP_FAILED)
+        scene_fail("no shared memory");
     if (f.scene.batch == 1)
         f.big = calloc(1, BIG_BODY);
     struct trips quiet = measured(&f.scene), elsewhere = measured_beside(&f, f.scene.other);
     struct trips flooded = measured_beside(&f, f.scene.endpoint);
     printf("{\"batch\":%zu,\"quiet_p50_us\":%.1f,\"quiet_p99_us\":%.1f,\"elsewhere_p50_us\":%.1f,"
            "\"elsewhere_p99_us\":%.1f,\"flooded_p50_us\":%.1f,\"flooded_p99_us\":%.1f,\"delay_p99_ms\":%.3f,"
-           "\"elsewhere_delay_p99_ms\":%.3f}\n",
+           "\"elsewhere_delay_p99_ms\":%.3f,\"flood_per_second\":%.0f}\n",
            f.scene.batch, quiet.p50_us, quiet.p99_us, elsewhere.p50_us, elsewhere.p99_us, flooded.p50_us,
-           flooded.p99_us, (flooded.p99_us - quiet.p99_us) / 1e3, (elsewhere.p99_us - quiet.p99_us) / 1e3);
+           flooded.p99_us, (flooded.p99_us - quiet.p99_us) / 1e3, (elsewhere.p99_us - quiet.p99_us) / 1e3,
+           flooded.flood_per_second);
     return 0;
 }

@@ -259,7 +259,9 @@ class BareHandoff(Bare):
     mode = "handoff"
 
 
-KINDS = {"mq": Mq, "redis": Redis, "nats": Nats, "rabbitmq": Rabbit, "beanstalkd": Beanstalkd,
+# Several of mq, as some runs leave their brokers with much in them, or need another one beside.
+KINDS = {"mq": Mq, "mq-fresh": Mq, "mq-deep": Mq, "mq-flooded": Mq, "mq-elsewhere": Mq,
+         "redis": Redis, "nats": Nats, "rabbitmq": Rabbit, "beanstalkd": Beanstalkd,
          "forward-tcp": BareForward, "forward-ipc": BareForward, "echo-tcp": BareEcho, "echo-ipc": BareEcho,
          "handoff-tcp": BareHandoff, "handoff-ipc": BareHandoff}
 
@@ -269,26 +271,32 @@ class Fleet:
 
     def __init__(self, build, scratch):
         self.build, self.scratch, self.servers = build, scratch, {}
+        self.found_versions = set()
 
     def found(self, name):
         return KINDS[name].found(self.build) is not None
 
-    def awake(self, name, fresh=False):
-        """The server, running alone; with `fresh`, one that has just been started."""
-        if fresh and name in self.servers:
-            self.servers.pop(name).stop()
+    def awake(self, names, fresh=False):
+        """These servers, and no others running; with `fresh`, just started. The first of them."""
         for server in self.servers.values():
-            if server.is_awake and server.name != name:
+            if server.is_awake and server.name not in names:
                 server.freeze()
-        if name not in self.servers:
-            self.servers[name] = KINDS[name](self.build, self.scratch, name)
-            self.servers[name].start()
-        elif not self.servers[name].is_awake:
-            self.servers[name].wake()
-        return self.servers[name]
+        for name in names:
+            if fresh and name in self.servers:
+                self.servers.pop(name).stop()
+            if name not in self.servers:
+                self.servers[name] = KINDS[name](self.build, self.scratch, name)
+                self.found_versions |= {self.servers[name].start().version()} - {""}
+            elif not self.servers[name].is_awake:
+                self.servers[name].wake()
+        return [self.servers[name] for name in names]
+
+    def end(self, names):
+        for name in names:
+            self.servers.pop(name).stop()
 
     def versions(self):
-        return [server.version() for server in self.servers.values() if server.version()]
+        return sorted(self.found_versions)
 
     def stop(self):
         for server in self.servers.values():

@@ -16,8 +16,10 @@ compare() {
     TMPDIR=$scratch "$room/compare" --build "$build" "$@" >"$scratch/out" 2>"$scratch/err"
 }
 
-compare --any-build --rounds 2 --scale 0.01 --only 'ipc-forward,sync-ipc,handoff-ipc' || fail "it failed"
-[ "$(grep -c '^| .* ipc |' "$scratch/out")" -eq 3 ] || fail "not three rows: $(cat "$scratch/out")"
+lines=ipc-forward,lifo,sync-ipc,handoff-ipc,threads,flood-batches,depth-get-us,queues-us
+compare --any-build --rounds 2 --scale 0.01 --only "$lines" --json "$scratch/json" || fail "it failed"
+rows=$(grep -c '^| .* | 2 |$' "$scratch/out") || fail "no rows"
+[ "$rows" -eq 8 ] || fail "not eight rows of two rounds: $(cat "$scratch/out")"
 grep -q '^Machine: ' "$scratch/out" || fail "no machine"
 [ -z "$(find "$scratch" -name 'compare.*')" ] || fail "it left its directory behind"
 

@@ -1,12 +1,12 @@
 """What is measured (runs) and what is said about it (lines of the table).
 
 A run is one command against one server that prints one JSON object. A line takes a number of one run of mq and, if it
-is a ratio, the same number of another run of the same round.
+is a ratio, a number of another run of the same round, or another number of the same run.
 """
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-BATCH, WINDOW = 1000, 2  # mq's best: items a request, requests on their way
+BATCH = 4000  # mq's best: items a request
 
 
 @dataclass
@@ -14,19 +14,20 @@ class Run:
     name: str
     server: str
     program: str  # in the build directory
-    options: list  # the words of its command line; {endpoint} and {broker} are filled in
-    count: int  # items, scaled by --scale
-    transport: str = "tcp"
+    options: list  # of its command line; {endpoint}, {broker}, {elsewhere} and {count} are filled in
+    count: int = 1  # items, scaled by --scale
     multiple: int = 1  # of which the count has to be
-    batched: str = "-"  # how, for the table: items a request x requests on their way
-    fresh: bool = False  # needs a broker that has just been started
+    transport: str = "tcp"
+    beside: tuple = ()  # other servers that take part
+    fresh: bool = False  # needs a server that has just been started
+    warms_up: bool = True  # takes part in the round that does not count
     rounds: int = 10**6  # at most; memory does not change from round to round
 
-    def command(self, build, server, scale):
-        count = max(self.multiple, int(self.count * scale) // self.multiple * self.multiple)
-        words = [word.format(endpoint=server.endpoint(self.transport), broker=server.broker_pid, count=count)
-                 for word in self.options]
-        return [os.path.join(build, self.program), *words]
+    def command(self, build, fleet, scale):
+        values = {"endpoint": fleet[0].endpoint(self.transport), "broker": fleet[0].broker_pid,
+                  "elsewhere": fleet[-1].endpoint(self.transport),
+                  "count": max(1, int(self.count * scale) // self.multiple) * self.multiple}
+        return [os.path.join(build, self.program), *(str(word).format(**values) for word in self.options)]
 
 
 @dataclass
@@ -36,89 +37,127 @@ class Line:
     ours: str  # a run
     metric: str
     theirs: str = ""  # a run, or nothing: then the target is about the number itself
+    sign: str = "≥"
     target: float = 0.0
-    at_least: bool = True
     what: str = ""  # theirs, for the table
-    is_strict: bool = False
-    metric_theirs: str = ""
-    scale: dict = field(default_factory=dict)
+    metric_theirs: str = ""  # if it is another
 
 
 def race(name, server, program, mode, count, batch=1, window=1, before=(), more=(), **rest):
-    options = [*before, "-m", mode, "-e", "{endpoint}", "-B", "{broker}", "-n", "{count}", "-b", str(batch),
-               "-w", str(window), *more]
-    batched = f"{batch} × {window}" if mode == "batch" else "1 × 1"
-    return Run(name, server, "bench/" + program, options, count, batched=rest.pop("batched", batched), **rest)
+    options = [*before, "-m", mode, "-e", "{endpoint}", "-B", "{broker}", "-n", "{count}", "-b", batch, "-w", window,
+               *more]
+    return Run(name, server, "bench/" + program, options, count, **rest)
 
 
-FOUR = ("-p", "4", "-c", "4")
-KIB = ("-s", "1024")
-FRAMES = "{0} × libzmq's marks"
+def redis(name, kind, count, window, more=()):
+    return race(name, "redis", "peer_redis", "batch", count, 1000, window, (kind,), more)
 
 
-def mq_batched(name, transport="tcp", count=1_500_000, batch=BATCH, more=()):
-    return race(name, "mq", "peer_mq", "batch", count, batch, WINDOW, more=more, transport=transport)
+def forward(transport):
+    return race("forward-" + transport, "forward-" + transport, "peer_zmq", "batch", 4_000_000, BATCH,
+                transport=transport, multiple=BATCH)
 
 
-def redis(name, kind, count, batch, window, more=()):
-    return race(name, "redis", "peer_redis", "batch", count, batch, window, (kind,), more)
+def bench(name, count, *more, transport="tcp"):
+    return Run(name, "mq", "mq", ["bench", "--json", "--warm-up", "50ms", "--batch", BATCH, "--count", "{count}", *more],
+               count, transport=transport)
 
 
-def forward(name, transport):
-    return race(name, "forward-" + transport, "peer_zmq", "batch", 3_000_000, BATCH, transport=transport,
-                multiple=BATCH, batched=FRAMES.format(BATCH))
+def one_at_a_time(transport):
+    for name, mode, count, more in ("sync", "sync", 5000, ("-c", "0")), ("handoff", "handoff", 1500, ()):
+        bare = "echo-" if name == "sync" else "handoff-"
+        yield race("bare-" + bare + transport, bare + transport, "peer_zmq", mode, count, more=more, transport=transport)
+        yield race(f"mq-{name}-{transport}", "mq", "peer_mq", mode, count, more=more, transport=transport)
 
 
+def scene(name, program, server, *more, **rest):
+    return Run(name, server, "bench/scene_" + program, ["-e", "{endpoint}", "-B", "{broker}", *more], transport="ipc",
+               **rest)
+
+
+def flood(name, batch):
+    return scene(name, "flood", "mq-flooded", "-o", "{elsewhere}", "-b", batch, beside=("mq-elsewhere",), warms_up=False)
+
+
+def memory(name, program, count, *more):
+    return scene(name, program, "mq-fresh", *more, count=count, fresh=True, warms_up=False, rounds=3)
+
+
+FOUR = ("-p", 4, "-c", 4)
 RUNS = [
-    redis("redis-list", "list", 1_500_000, 1000, 4),
-    mq_batched("mq-tcp"),
-    forward("forward-tcp", "tcp"),
+    redis("redis-list", "list", 1_500_000, 4),
+    bench("mq-tcp", 1_500_000),
+    forward("tcp"),
     race("nats", "nats", "peer_nats", "batch", 60_000, 500),
     race("rabbitmq", "rabbitmq", "peer_rabbit", "batch", 40_000, 500),
-    race("beanstalkd", "beanstalkd", "peer_beanstalk", "batch", 25_000, 50, 2),
-    redis("redis-stream", "stream", 120_000, 1000, 2),
-    mq_batched("mq-ipc", "ipc"),
-    forward("forward-ipc", "ipc"),
-    redis("redis-list-4x4", "list", 1_500_000, 1000, 4, FOUR),
-    mq_batched("mq-4x4", more=FOUR),
-    redis("redis-list-1k", "list", 300_000, 1000, 4, KIB),
-    mq_batched("mq-1k", count=300_000, more=KIB),
-    race("echo-tcp", "echo-tcp", "peer_zmq", "sync", 5000, more=("-c", "0")),
-    race("mq-sync-tcp", "mq", "peer_mq", "sync", 5000, more=("-c", "0")),
-    race("echo-ipc", "echo-ipc", "peer_zmq", "sync", 5000, more=("-c", "0"), transport="ipc"),
-    race("mq-sync-ipc", "mq", "peer_mq", "sync", 5000, more=("-c", "0"), transport="ipc"),
-    race("handoff-tcp", "handoff-tcp", "peer_zmq", "handoff", 1500),
-    race("mq-handoff-tcp", "mq", "peer_mq", "handoff", 1500),
-    race("handoff-ipc", "handoff-ipc", "peer_zmq", "handoff", 1500, transport="ipc"),
-    race("mq-handoff-ipc", "mq", "peer_mq", "handoff", 1500, transport="ipc"),
+    race("beanstalkd", "beanstalkd", "peer_beanstalk", "batch", 20_000, 50, 2),
+    redis("redis-stream", "stream", 150_000, 2),
+    bench("mq-ipc", 1_500_000, transport="ipc"),
+    forward("ipc"),
+    bench("mq-lifo", 1_500_000, "--kind", "lifo"),
+    bench("mq-priority", 1_500_000, "--kind", "priority"),
+    redis("redis-list-4x4", "list", 1_500_000, 4, FOUR),
+    bench("mq-4x4", 1_500_000, "--producers", 4, "--consumers", 4),
+    redis("redis-list-1k", "list", 300_000, 4, ("-s", 1024)),
+    bench("mq-1k", 300_000, "--size", 1024),
+    *one_at_a_time("tcp"),
+    *one_at_a_time("ipc"),
+    scene("threads", "threads", "mq"),
+    scene("depth", "depth", "mq-deep", "-n", "{count}", count=10_000_000),
+    flood("flood-batches", 1000),
+    flood("flood-large-batches", 65536),
+    flood("flood-bodies", 1),
+    memory("memory-singly", "memory", 1_000_000, "-b", 1, "-n", "{count}"),
+    memory("memory-batches", "memory", 1_000_000, "-b", 256, "-n", "{count}"),
+    memory("queues", "queues", 100_000, "-q", "{count}"),
 ]
-
-RATE, PUT, HANDOFF = "items_per_second", "put_p50_us", "handoff_p50_us"
-CPU, MIB = "broker_cpu_s_per_million", "rss_mib"
+RATE, CPU = "items_per_second", "broker_cpu_s_per_million"
+PEERS = [("redis-list", 1.3, "Redis list, no acknowledgements"), ("redis-stream", 10, "Redis stream"),
+         ("nats", 25, "NATS JetStream, memory"), ("rabbitmq", 40, "RabbitMQ, transient"), ("beanstalkd", 1, "beanstalkd")]
 
 
 def batched_lines():
-    peers = [("redis-list", 1.3, "Redis list, no acknowledgements"), ("redis-stream", 10, "Redis stream"),
-             ("nats", 25, "NATS JetStream, memory"), ("rabbitmq", 40, "RabbitMQ, transient"),
-             ("beanstalkd", 1.0, "beanstalkd")]
     for transport in "tcp", "ipc":
-        for run, target, what in peers:
-            yield Line(f"{transport}-{run}", f"batched 1×1, {transport}", f"mq-{transport}", RATE, run, target, what=what)
+        for run, target, what in PEERS:
+            yield Line(f"{transport}-{run}", f"batched 1×1, {transport}", f"mq-{transport}", RATE, run, "≥", target, what)
         yield Line(f"{transport}-forward", f"batched 1×1, {transport}", f"mq-{transport}", RATE, f"forward-{transport}",
-                   0.55, what="bare ZeroMQ forwarding, same bytes a frame")
-    for run, _, what in peers:
-        yield Line(f"cpu-{run}", "broker CPU per million items, batched 1×1, tcp", "mq-tcp", CPU, run, 1.0, False, what,
-                   is_strict=True)
-    yield Line("4x4", "batched 4×4, tcp", "mq-4x4", RATE, "redis-list-4x4", 1.1, what="Redis list")
-    yield Line("1k", "batched 1×1, 1 KiB bodies, tcp", "mq-1k", RATE, "redis-list-1k", 1.3, what="Redis list")
+                   "≥", 0.55, "bare ZeroMQ forwarding, as many bytes a frame")
+    yield Line("4x4", "batched 4×4", "mq-4x4", RATE, "redis-list-4x4", "≥", 1.1, "Redis list")
+    yield Line("1k", "batched 1×1, 1 KiB bodies", "mq-1k", RATE, "redis-list-1k", "≥", 1.3, "Redis list")
+    for kind in "lifo", "priority":
+        yield Line(kind, f"batched 1×1, {kind}", f"mq-{kind}", RATE, "mq-tcp", "≥", 0.7, "mq, FIFO")
+    for run, _, what in PEERS:
+        yield Line(f"cpu-{run}", "broker CPU per million items", "mq-tcp", CPU, run, "<", 1, what)
 
 
 def latency_lines():
     for transport in "tcp", "ipc":
-        yield Line(f"sync-{transport}", f"one at a time, put p50, {transport}", f"mq-sync-{transport}", PUT,
-                   f"echo-{transport}", 1.15, False, "bare DEALER/ROUTER echo")
-        yield Line(f"handoff-{transport}", f"blocked get, hand-off p50, {transport}", f"mq-handoff-{transport}", HANDOFF,
-                   f"handoff-{transport}", 1.1, False, "bare single-ROUTER hand-off")
+        yield Line(f"sync-{transport}", f"one at a time, put p50, {transport}", f"mq-sync-{transport}", "put_p50_us",
+                   f"bare-echo-{transport}", "≤", 1.15, "bare DEALER/ROUTER echo")
+        yield Line(f"handoff-{transport}", f"blocked get, hand-off p50, {transport}", f"mq-handoff-{transport}",
+                   "handoff_p50_us", f"bare-handoff-{transport}", "≤", 1.1, "bare single-ROUTER hand-off")
+    yield Line("threads", "`mqc_put`, 16 threads on one handle", "threads", "many_per_second", "threads", "≥", 4,
+               "one thread", "one_per_second")
 
 
-LINES = [*batched_lines(), *latency_lines()]
+def fairness_lines():
+    for run, target, what in (("flood-batches", 5, "1000 × 100 bytes"), ("flood-large-batches", 5, "65,536 × 100 bytes"),
+                              ("flood-bodies", 50, "16 MiB bodies")):
+        yield Line(run, f"p99 added to a round trip by another's flood: {what}", run, "delay_p99_ms", "", "≤", target)
+
+
+def size_lines():
+    for run, how in ("memory-singly", "one a request"), ("memory-batches", "256 a request"):
+        yield Line(run, f"memory with 1 M items waiting, {how}", run, "full_mib", "", "≤", 130)
+        yield Line(run + "-drained", "... after draining, within 10 s", run, "drained_mib", "", "≤", 20)
+    for call in "put", "get":
+        for unit, what in ("us", "time"), ("cpu_us", "broker CPU"):
+            yield Line(f"depth-{call}-{unit}", f"{call}, {what} an item, priority queue of 10 M", "depth",
+                       f"deep_{call}_{unit}", "depth", "≤", 3, "of 10 k", f"shallow_{call}_{unit}")
+    for unit, what in ("us", "time"), ("cpu_us", "broker CPU"):
+        yield Line(f"queues-{unit}", f"100,000 queues × 10 items, {what} an item", "queues", f"many_{unit}", "queues", "≤",
+                   1.5, "one queue", f"one_{unit}")
+    yield Line("queue-empty", "memory of an empty queue", "queues", "empty_queue_bytes", "", "≤", 1024)
+
+
+LINES = [*batched_lines(), *latency_lines(), *fairness_lines(), *size_lines()]
