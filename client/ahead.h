@@ -13,18 +13,19 @@
 #include <stdint.h>
 
 enum {
-    AHEAD_QUICK_MS = 10,
     AHEAD_LOOK_MS = 20,
     AHEAD_SIZE_MAX = 4 << 20 /* bytes of bodies that a fetch should bring, judged by those that came last */
 };
 
 struct ahead {
+    uint32_t look_ms;    /* AHEAD_LOOK_MS; quick is half of it */
     uint32_t limit;      /* items that may lie ahead; 0: nothing is fetched ahead */
     uint32_t window;     /* items that the next fetch should bring, from 1 */
     size_t wanted;       /* by the get that asked last */
     size_t body_size;    /* the mean of those that came last */
     uint64_t arrived_ms; /* when they came */
     bool is_judged;      /* how soon they were used up has been looked at */
+    bool came_back;      /* the program has asked again since they came */
     bool is_short;       /* there were fewer than asked for: for now there are no more */
     size_t taken;        /* from what lies ahead, since the last look */
     uint64_t looked_ms;  /* when that was */
@@ -39,8 +40,9 @@ size_t ahead_ask(struct ahead *a, size_t wanted, size_t buffered, uint64_t now_m
 /* `asked` items could have come, `count` have, with bodies of `size` bytes. */
 void ahead_arrived(struct ahead *a, size_t asked, size_t count, size_t size, uint64_t now_ms);
 
-/* Gets have taken `count` of what lay ahead, and `buffered` are left: is it time to fetch more? Not when the
- * last fetch has found the end of the queue: then the next get waits at the broker. */
+/* A get has taken `count` of what lay ahead or was fetched in the background (0: it has asked for its items
+ * itself), and `buffered` are left: is it time to fetch more? Not when the last fetch has found the end of
+ * the queue: then the next get waits at the broker. */
 bool ahead_took(struct ahead *a, size_t count, size_t buffered);
 
 /* Something lies ahead where nothing did: looks begin. */

@@ -67,9 +67,23 @@ const char *mqc_version(void)
     return MQ_VERSION;
 }
 
+/* Asking the system for the process id with every call would cost more than the call. */
+static atomic_uint forks; /* of this process since its first ancestor with a client */
+static int fork_watch_error;
+
+static void note_fork(void)
+{
+    atomic_fetch_add(&forks, 1);
+}
+
+static void watch_forks(void)
+{
+    fork_watch_error = pthread_atfork(NULL, NULL, note_fork);
+}
+
 bool client_is_foreign(const struct mqc *m)
 {
-    return m->pid != getpid();
+    return m->forks != atomic_load_explicit(&forks, memory_order_relaxed);
 }
 
 void client_lock(struct mqc *m)
@@ -147,9 +161,9 @@ static bool options_are_valid(const struct mqc_options *o)
 static void client_set_options(struct mqc *m, const struct mqc_options *o)
 {
     m->connect_timeout_ms = m->close_timeout_ms = CLIENT_TIMEOUT_MS;
-    snprintf(m->name, sizeof m->name, "%.200s[%ld]", program_invocation_short_name, (long)m->pid);
+    snprintf(m->name, sizeof m->name, "%.200s[%ld]", program_invocation_short_name, (long)getpid());
     if (!mq_utf8_is_valid(mq_bytes(m->name)))
-        snprintf(m->name, sizeof m->name, "[%ld]", (long)m->pid);
+        snprintf(m->name, sizeof m->name, "[%ld]", (long)getpid());
     if (o->given & MQC_OPTION_CLIENT_NAME)
         snprintf(m->name, sizeof m->name, "%s", o->client_name);
     if (o->given & MQC_OPTION_CONNECT_TIMEOUT)
@@ -165,16 +179,21 @@ static void init_lists(struct mqc *m)
     list_init(&m->renewals);
     list_init(&m->queues);
     table_init(&m->leases);
+    list_init(&m->aheads);
+    m->quiet_turn = 1;
     m->renew_due_ms = m->flush_due_ms = NEVER;
 }
 
 /* Everything but the wire. NULL: no memory, or no file descriptors, which errno tells. */
 static struct mqc *client_new(const char *endpoint, const struct mqc_options *options)
 {
-    struct mqc *m = calloc(1, sizeof *m);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_forks);
+    errno = fork_watch_error;
+    struct mqc *m = fork_watch_error ? NULL : calloc(1, sizeof *m);
     if (!m)
         return NULL;
-    m->pid = getpid();
+    m->forks = atomic_load(&forks);
     m->references = 1;
     pthread_mutex_init(&m->lock, NULL);
     pthread_cond_init(&m->unused, NULL);
@@ -273,6 +292,8 @@ void mqc_close(struct mqc *m)
     while (m->users)
         pthread_cond_wait(&m->unused, &m->lock);
     uint64_t due_ms = add_ms(monotonic_ms(), m->close_timeout_ms);
+    gather_send(m);
+    ahead_give_back_all(m, NULL);
     async_close(m, due_ms);
     helper_stop(m);
     say_bye(m, due_ms);

@@ -227,7 +227,7 @@ void async_close(struct mqc *m, uint64_t due_ms)
 {
     struct async *a = &m->async;
     wire_turn(m);
-    while (a->items > a->untold_items && monotonic_ms() < due_ms) {
+    while ((a->items > a->untold_items || a->others) && monotonic_ms() < due_ms) {
         call_poll(m, NULL, due_ms);
         wire_turn(m);
     }
@@ -340,6 +340,7 @@ static enum mq_status await_results(struct mqc *m, int64_t timeout_ms)
 {
     struct async *a = &m->async;
     struct flush f = {.upto = a->sequence, .by_helper = helper_is_self(m)};
+    gather_send(m);
     wire_turn(m); /* with MQ_NOWAIT, what has arrived counts */
     f.left = a->others + a->items - (f.by_helper ? a->untold_items : 0);
     if (f.left == 0)

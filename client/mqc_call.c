@@ -237,6 +237,15 @@ static void deliver_interrupts(struct mqc *m)
     }
 }
 
+bool call_take_interrupt(struct mqc *m)
+{
+    deliver_interrupts(m);
+    unsigned interrupts = atomic_load(&m->interrupts);
+    bool is_one_left = interrupts != m->interrupts_seen;
+    m->interrupts_seen = interrupts;
+    return is_one_left;
+}
+
 /* Calls that wait for ever do so as long as there is a broker. */
 static uint64_t gives_up_at_ms(const struct call *c)
 {
@@ -286,9 +295,11 @@ static void look(struct call *c)
 
 /* ---- A call's life ------------------------------------------------------------------------------------- */
 
+/* What has been gathered goes first. */
 static void add(struct call *c)
 {
     assert(c->ended);
+    gather_send(c->mqc);
     c->ended = c->stopped = false;
     c->status = MQ_OK;
     c->text[0] = '\0';
@@ -336,11 +347,73 @@ enum mq_status call_wait(struct call *c)
     return c->status;
 }
 
+void call_begin(struct call *c)
+{
+    add(c);
+    c->dropped = true;
+    wire_turn(c->mqc);
+}
+
+enum mq_status call_adopt(struct call *c, int64_t timeout_ms)
+{
+    assert(!c->ended);
+    c->dropped = false;
+    c->timeout_ms = timeout_ms;
+    c->may_be_interrupted = timeout_ms != 0;
+    return call_wait(c);
+}
+
+bool call_is_blocked(const struct call *c)
+{
+    return !is_over(c) && c->may_be_interrupted;
+}
+
+void call_withdraw(struct call *c, enum mq_status status)
+{
+    assert(!c->ended);
+    if (!c->stopped)
+        stop(c, status, "");
+    if (list_has(&c->waiting))
+        wake(c);
+    else if (c->ended)
+        call_free(c);
+}
+
 void call_detach(struct call *c)
 {
     call_send(c);
     c->dropped = true;
     helper_wake(c->mqc);
+}
+
+void call_detach_quietly(struct call *c)
+{
+    struct mqc *m = c->mqc;
+    call_send(c);
+    c->dropped = true;
+    c->quiet = m->quiet_turn;
+    if (m->quiet++)
+        return;
+    m->quiet_due_ms = add_ms(monotonic_ms(), QUIET_MS);
+    helper_wake_by(m, m->quiet_due_ms);
+}
+
+bool call_is_awaited_by_helper(const struct mqc *m)
+{
+    return m->detached > m->quiet;
+}
+
+uint64_t call_quiet_due_ms(const struct mqc *m)
+{
+    return m->quiet ? m->quiet_due_ms : NEVER;
+}
+
+void call_end_quiet(struct mqc *m, uint64_t now_ms)
+{
+    if (now_ms < call_quiet_due_ms(m))
+        return;
+    m->quiet = 0;
+    m->quiet_turn++;
 }
 
 void call_reopen(struct call *c)
@@ -386,6 +459,8 @@ static void end(struct call *c, const struct answer *answer)
     c->ended = true;
     if (is_left)
         c->mqc->detached--;
+    if (is_left && c->quiet == c->mqc->quiet_turn)
+        c->mqc->quiet--;
     if (c->on_end)
         c->on_end(c, answer);
     if (is_dropped)

@@ -40,11 +40,13 @@ struct call {
     uint64_t word_due_ms; /* if it awaits the broker's word */
     bool may_be_interrupted;
     bool interrupted;
-    bool awaits_word; /* an interrupted put: was it stored? */
-    bool stopped;     /* its thread does not wait any more, and `status` says why */
-    bool left;        /* nobody wants the answer */
-    bool ended;       /* it is not in the conversation (yet, any more) */
-    bool dropped;     /* to be freed when it ends */
+    bool awaits_word;  /* an interrupted put: was it stored? */
+    bool stopped;      /* its thread does not wait any more, and `status` says why */
+    bool left;         /* nobody wants the answer */
+    bool ended;        /* it is not in the conversation (yet, any more) */
+    bool dropped;      /* to be freed when it ends */
+    uint64_t sequence; /* of async_begin(), for gathered task_dones */
+    unsigned quiet;    /* is m->quiet_turn: one of m->quiet */
     enum mq_status status;
     char text[CALL_TEXT_SIZE];
 
@@ -69,6 +71,26 @@ void call_set_timeout(struct call *call, int64_t timeout_ms);
 enum mq_status call_run(struct call *call);
 /* Asks, and does not wait. The call is freed when it ends. */
 void call_detach(struct call *call);
+/* The same, and the answer is for whoever reads the line next: the helper is not woken for it, and reads the
+ * line for it only when it has been missing for a while. */
+void call_detach_quietly(struct call *call);
+/* Asks now, and waits later if at all: call_adopt() then makes it the caller's, who drops it; otherwise it is
+ * freed when it ends. */
+void call_begin(struct call *call);
+enum mq_status call_adopt(struct call *call, int64_t timeout_ms);
+/* Does its thread wait for what may take long? */
+bool call_is_blocked(const struct call *call);
+/* Nobody waits for it any more: its thread, if there is one, goes on with this status. */
+void call_withdraw(struct call *call, enum mq_status status);
+/* Is the library's thread to read the line for an answer that nobody waits for? */
+bool call_is_awaited_by_helper(const struct mqc *m);
+/* For the helper: quiet answers that are missing are not for others to read any more. */
+uint64_t call_quiet_due_ms(const struct mqc *m);
+void call_end_quiet(struct mqc *m, uint64_t now_ms);
+
+/* An interrupt that has met no blocked call is taken by this one, which does not block. */
+bool call_take_interrupt(struct mqc *m);
+
 /* Asks to open a handle again. The call stays its owner's. */
 void call_reopen(struct call *call);
 /* Asks, and does not wait. The call stays its owner's, who sees to it that somebody reads the answer. */

@@ -16,6 +16,7 @@
 #include "conversation.h"
 #include "mqc.h"
 #include "mqc_async.h"
+#include "mqc_gather.h"
 #include "mqc_helper.h"
 #include "mqc_wire.h"
 #include "table.h"
@@ -24,13 +25,14 @@
 
 enum {
     CONFIRM_WITHIN_MS = 10, /* an auto-done answer that no request confirms */
+    QUIET_MS = 10,          /* an answer that no thread waits for is read by the helper after this */
     SAFETY_POLL_MS = 1000,  /* a leader never sleeps longer; see safety_polls */
     CALL_TEXT_SIZE = 256,
     CLIENT_TIMEOUT_MS = 5000 /* connect and close time-out, by default */
 };
 
 struct mqc {
-    pid_t pid;
+    unsigned forks; /* before it was opened: in a child there has been one more */
     char *endpoint;
     char name[MQ_CLIENT_NAME_SIZE_MAX + 1];
     int64_t connect_timeout_ms, close_timeout_ms; /* or MQ_FOREVER */
@@ -53,7 +55,10 @@ struct mqc {
     atomic_uint interrupts;   /* by mqc_interrupt */
     unsigned interrupts_seen; /* ... that have interrupted something */
     size_t detached;          /* exchanges under way that no thread waits for */
-    uint64_t safety_polls;    /* wake-ups that came too late: must stay 0 */
+    size_t quiet;             /* ... whose answers are for whoever reads next, until quiet_due_ms */
+    unsigned quiet_turn;      /* from 1; which of them count there */
+    uint64_t quiet_due_ms;
+    uint64_t safety_polls; /* wake-ups that came too late: must stay 0 */
 
     unsigned generation;   /* of leases: when it grows, all that was held is lost */
     struct table leases;   /* of this generation, by id */
@@ -63,6 +68,8 @@ struct mqc {
     struct list queues;    /* handles to be opened again in a new session */
     struct helper helper;
     struct async async;
+    struct gather gather;
+    struct list aheads; /* of struct lookahead: what gets have fetched ahead, or are about to */
 };
 
 uint64_t monotonic_ms(void);

@@ -116,23 +116,57 @@ static enum mq_status refuse_all(struct mqc_item **items, size_t count, enum mq_
     return status;
 }
 
+/* Takes items of handles with prefetch, up to the first that is not or for which there is no memory; returns
+ * how many. What they are refused for is told by a flush, unless the library knows it now. */
+static size_t gather_some(struct mqc *m, struct mqc_item **items, size_t count, enum mq_status *ret_status)
+{
+    size_t taken = 0;
+    for (; taken < count; taken++) {
+        enum mq_status status = verdict(m, items[taken]);
+        if (status == MQ_OK && (!items[taken]->batch->queue->ahead.prefetch || !gather_reserve(m)))
+            break;
+        if (status == MQ_OK)
+            gather_add(m, items[taken]->id);
+        else if (*ret_status == MQ_OK)
+            *ret_status = status;
+        take(m, items[taken], true);
+    }
+    gather_added(m);
+    return taken;
+}
+
+static enum mq_status end_rest(struct mqc *m, struct mqc_item **items, size_t count, struct ending how,
+                               enum mq_status *ret_each)
+{
+    enum mq_status one, *each = ret_each ? ret_each : count == 1 ? &one : calloc(count, sizeof *each);
+    if (!each) {
+        for (size_t i = 0; i < count; i++)
+            take(m, items[i], false);
+        return client_fail(m, MQ_NO_MEMORY, NULL);
+    }
+    for (size_t at = 0; at < count; at += MQ_ITEMS_MAX)
+        end_some(m, items + at, count - at < MQ_ITEMS_MAX ? count - at : MQ_ITEMS_MAX, how, each + at);
+    enum mq_status status = first_failure(each, count);
+    if (each != ret_each && each != &one)
+        free(each);
+    return status;
+}
+
 static enum mq_status end_all(struct mqc *m, struct mqc_item **items, size_t count, struct ending how,
                               enum mq_status *ret_each)
 {
     enum mq_status status = client_enter(m);
     if (status != MQ_OK)
         return refuse_all(items, count, status, ret_each);
-    enum mq_status one, *each = ret_each ? ret_each : count == 1 ? &one : calloc(count, sizeof *each);
-    if (!each) {
-        for (size_t i = 0; i < count; i++)
-            take(m, items[i], false);
-        return client_leave(m, client_fail(m, MQ_NO_MEMORY, NULL));
+    if (how.verb == MQ_VERB_TASK_DONE && !ret_each) {
+        size_t gathered = gather_some(m, items, count, &status);
+        items += gathered;
+        count -= gathered;
     }
-    for (size_t at = 0; at < count; at += MQ_ITEMS_MAX)
-        end_some(m, items + at, count - at < MQ_ITEMS_MAX ? count - at : MQ_ITEMS_MAX, how, each + at);
-    status = first_failure(each, count);
-    if (each != ret_each && each != &one)
-        free(each);
+    if (count) {
+        enum mq_status rest = end_rest(m, items, count, how, ret_each);
+        status = status != MQ_OK ? status : rest;
+    }
     return client_leave(m, status);
 }
 
@@ -206,6 +240,12 @@ enum mq_status mqc_queue_task_done(struct mqc_queue *q)
         return queue_leave(q, client_fail(m, MQ_TOO_MANY_DONE, NULL));
     struct mqc_item *item = CONTAINER_OF(node, struct mqc_item, lease_node);
     bool is_lost = lease_is_lost(item);
+    if (!is_lost && q->ahead.prefetch && gather_reserve(m)) {
+        gather_add(m, item->id);
+        lease_end(item);
+        gather_added(m);
+        return queue_leave(q, MQ_OK);
+    }
     struct call *call = call_new(m, MQ_VERB_TASK_DONE, NULL);
     if (!call)
         return queue_leave(q, MQ_NO_MEMORY);

@@ -6,10 +6,10 @@
 /* Memory before leases: an answer for whose items there is none does not count, and they go back. */
 static bool make_batch(struct call *call, const struct answer *answer, zmq_msg_t *frame)
 {
-    struct batch **ret_batch = call->context;
-    assert(!*ret_batch);
-    *ret_batch = batch_new(call->queue, answer, frame);
-    return *ret_batch != NULL;
+    struct taker *taker = call->context;
+    assert(!taker->batch);
+    taker->batch = batch_new(call->queue, answer, frame);
+    return taker->batch != NULL;
 }
 
 /* The confirmation is what makes them done; if no request carries it soon, the helper sends it. */
@@ -19,6 +19,15 @@ static void confirm_soon(struct mqc *m)
         return;
     m->flush_due_ms = add_ms(monotonic_ms(), CONFIRM_WITHIN_MS);
     helper_wake_by(m, m->flush_due_ms);
+}
+
+static void hand_over(struct taker *taker)
+{
+    struct batch *batch = taker->batch;
+    size_t count = batch->count < taker->max ? batch->count : taker->max;
+    for (size_t i = 0; i < count; i++)
+        taker->items[i] = &batch->items[i];
+    taker->count = count;
 }
 
 /* Nobody waits any more: leased items go back. Those of a withdrawn auto-done get have gone back already. */
@@ -31,45 +40,169 @@ static void got(struct call *call, const struct answer *answer)
         lease_return(call->mqc, answer);
     if (call->left)
         return;
-    struct batch *batch = *(struct batch **)call->context;
-    if (auto_done)
+    struct taker *taker = call->context;
+    struct batch *batch = taker->batch;
+    hand_over(taker);
+    if (auto_done) {
         confirm_soon(call->mqc);
-    else
-        lease_begin(batch, &batch->queue->leases, answer->lease_ms, answer->lease_ms ? monotonic_ms() : 0);
+        return;
+    }
+    lease_begin(batch, &call->queue->leases, answer->lease_ms, answer->lease_ms ? monotonic_ms() : 0);
+    if (batch->count > taker->count)
+        ahead_add(call->queue, batch, taker->count, answer->lease_ms);
 }
 
-static enum mq_status hand_over(enum mq_status status, struct batch *batch, struct mqc_item **ret_items,
-                                size_t *ret_count)
+static size_t size_of(const struct answer *answer)
 {
-    assert(status != MQ_OK || batch);
-    if (status != MQ_OK)
-        return status;
-    for (size_t i = 0; i < batch->count; i++)
-        ret_items[i] = &batch->items[i];
-    *ret_count = batch->count;
-    return MQ_OK;
+    size_t size = 0;
+    for (size_t i = 0; i < answer->item_count; i++)
+        size += answer->items[i].body.size;
+    return size;
+}
+
+/* A get of a handle with prefetch has its answer. */
+static void fetched(struct call *call, const struct answer *answer)
+{
+    struct lookahead *a = &call->queue->ahead;
+    if (answer && !call->left)
+        ahead_arrived(&a->policy, call->exchange.request.max, answer->item_count, size_of(answer),
+                      monotonic_ms());
+    if (a->fetch == call)
+        ahead_set_fetch(call->queue, NULL);
+    got(call, answer);
+}
+
+/* ---- Asking -------------------------------------------------------------------------------------------- */
+
+/* NULL: out of memory, which is then this thread's failure. */
+static struct call *get_new(struct mqc_queue *q, struct taker *taker, size_t max, int64_t timeout_ms)
+{
+    uint32_t items_max = q->mqc->wire.welcome.items_max;
+    struct call *call = call_new(q->mqc, MQ_VERB_GET, q);
+    if (!call)
+        return NULL;
+    call->exchange.request.max = max < items_max ? (uint32_t)max : items_max;
+    call->prepare = make_batch;
+    call->on_end = got;
+    call->context = taker;
+    call_set_timeout(call, timeout_ms);
+    return call;
+}
+
+static enum mq_status ask(struct mqc_queue *q, const struct mqc_get *get, struct taker *taker)
+{
+    struct call *call = get_new(q, taker, get->max, get->timeout_ms);
+    if (call)
+        call->exchange.request.auto_done = get->auto_done;
+    enum mq_status status = call_run(call);
+    call_drop(call);
+    return status;
+}
+
+/* How many items beyond what is waited for may come by what is under way. */
+static size_t coming(const struct lookahead *a)
+{
+    size_t count = a->fetch && !a->fetch->stopped ? a->fetch->exchange.request.max : 0;
+    for (struct list_node *n = list_first(&a->takers); n; n = list_next(&a->takers, n)) {
+        const struct taker *taker = CONTAINER_OF(n, struct taker, node);
+        const struct call *call = taker->call;
+        if (!call->ended && !call->stopped && call->exchange.request.max > taker->max)
+            count += call->exchange.request.max - taker->max;
+    }
+    return count;
+}
+
+/* Fetches in the background; without memory, not. */
+static void refill(struct mqc_queue *q)
+{
+    struct lookahead *a = &q->ahead;
+    if (a->fetch || !wire_is_ready(q->mqc))
+        return;
+    size_t count = ahead_ask(&a->policy, 0, a->count + coming(a), monotonic_ms());
+    a->nobody = (struct taker){0};
+    struct call *call = count ? get_new(q, &a->nobody, count, MQ_NOWAIT) : NULL;
+    if (!call)
+        return;
+    call->on_end = fetched;
+    ahead_set_fetch(q, call);
+    call_begin(call);
+}
+
+/* The fetch that is under way becomes the taker's. True: that was all; false: it has found nothing, but it
+ * was asked too early to say so. */
+static bool take_fetch(struct mqc_queue *q, int64_t timeout_ms, struct taker *taker,
+                       enum mq_status *ret_status)
+{
+    struct lookahead *a = &q->ahead;
+    if (!a->fetch || a->fetch->stopped)
+        return false;
+    taker->call = a->fetch;
+    taker->call->context = taker;
+    ahead_set_fetch(q, NULL);
+    list_append(&a->takers, &taker->node);
+    *ret_status = call_adopt(taker->call, timeout_ms);
+    list_remove(&taker->node);
+    bool is_over = taker->count || taker->call->stopped;
+    call_drop(taker->call);
+    return is_over;
+}
+
+/* Asks for as much as is to lie ahead, too. */
+static enum mq_status ask_ahead(struct mqc_queue *q, int64_t timeout_ms, struct taker *taker)
+{
+    struct lookahead *a = &q->ahead;
+    size_t count = ahead_ask(&a->policy, taker->max, a->count + coming(a), monotonic_ms());
+    taker->call = get_new(q, taker, count, timeout_ms);
+    if (!taker->call)
+        return MQ_NO_MEMORY;
+    taker->call->on_end = fetched;
+    list_append(&a->takers, &taker->node);
+    enum mq_status status = call_run(taker->call);
+    list_remove(&taker->node);
+    call_drop(taker->call);
+    return status;
+}
+
+static int64_t time_left(uint64_t due_ms)
+{
+    uint64_t now_ms = monotonic_ms();
+    return due_ms == NEVER ? MQ_FOREVER : due_ms > now_ms ? (int64_t)(due_ms - now_ms) : MQ_NOWAIT;
+}
+
+/* From what lies ahead, or is on its way, or the broker: who waits there may bring more for later. */
+static enum mq_status get_ahead(struct mqc_queue *q, int64_t timeout_ms, struct taker *taker)
+{
+    struct lookahead *a = &q->ahead;
+    enum mq_status status = MQ_OK;
+    if (timeout_ms && call_take_interrupt(q->mqc))
+        return client_fail(q->mqc, MQ_INTERRUPTED, NULL);
+    bool was_ahead = ahead_take(q, taker);
+    uint64_t due_ms = !was_ahead && timeout_ms > 0 ? add_ms(monotonic_ms(), timeout_ms) : NEVER;
+    was_ahead = was_ahead || take_fetch(q, timeout_ms, taker, &status) || ahead_take(q, taker);
+    if (!was_ahead)
+        status = ask_ahead(q, timeout_ms > 0 ? time_left(due_ms) : timeout_ms, taker);
+    if (taker->count && ahead_took(&a->policy, was_ahead ? taker->count : 0, a->count))
+        refill(q);
+    return status;
 }
 
 static enum mq_status get(struct mqc_queue *q, const struct mqc_get *get, struct mqc_item **ret_items,
                           size_t *ret_count)
 {
-    struct batch *batch = NULL;
+    struct lookahead *a = &q->ahead;
+    struct taker taker = {.items = ret_items, .max = get->max};
     enum mq_status status = helper_need(q->mqc);
     if (status != MQ_OK)
         return status;
-    uint32_t items_max = q->mqc->wire.welcome.items_max;
-    struct call *call = call_new(q->mqc, MQ_VERB_GET, q);
-    if (call) {
-        call->exchange.request.max = get->max < items_max ? (uint32_t)get->max : items_max;
-        call->exchange.request.auto_done = get->auto_done;
-        call->prepare = make_batch;
-        call->on_end = got;
-        call->context = &batch;
-        call_set_timeout(call, get->timeout_ms);
-    }
-    status = call_run(call);
-    call_drop(call);
-    return hand_over(status, batch, ret_items, ret_count);
+    if (get->auto_done || !a->prefetch)
+        status = ask(q, get, &taker);
+    else
+        status = get_ahead(q, get->timeout_ms, &taker);
+    assert(taker.count || status != MQ_OK);
+    if (!taker.count)
+        return status;
+    *ret_count = taker.count;
+    return MQ_OK;
 }
 
 static enum mq_status enter_and_get(struct mqc_queue *q, const struct mqc_get *choices,
@@ -118,7 +251,7 @@ enum mq_status mqc_get_with(struct mqc *m, const struct mqc_get *choices, struct
 enum mq_status mqc_peek(struct mqc_queue *q, size_t max, bool last, struct mqc_item **ret_items,
                         size_t *ret_count)
 {
-    struct batch *batch = NULL;
+    struct taker taker = {.items = ret_items, .max = max};
     enum mq_status status = queue_enter(q);
     if (status != MQ_OK)
         return status;
@@ -129,13 +262,13 @@ enum mq_status mqc_peek(struct mqc_queue *q, size_t max, bool last, struct mqc_i
         call->exchange.request.max = max < MQ_ROWS_MAX ? (uint32_t)max : MQ_ROWS_MAX;
         call->exchange.request.last = last;
         call->prepare = make_batch;
-        call->context = &batch;
+        call->context = &taker;
     }
     status = call_run(call);
     call_drop(call);
-    if (status == MQ_OK && !batch)
-        *ret_count = 0;
-    else
-        status = hand_over(status, batch, ret_items, ret_count);
+    if (status == MQ_OK && taker.batch)
+        hand_over(&taker);
+    if (status == MQ_OK)
+        *ret_count = taker.count;
     return queue_leave(q, status);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mqc_ahead.h"
 #include "mqc_lease.h"
 
 enum {
@@ -35,6 +36,9 @@ static void work(struct mqc *m)
     uint64_t now_ms = monotonic_ms();
     if (wire_is_ready(m))
         lease_renew(m, now_ms);
+    gather_work(m, now_ms);
+    ahead_work(m, now_ms);
+    call_end_quiet(m, now_ms);
     flush_confirms(m, now_ms);
     wire_turn(m);
     async_give_up(m, now_ms);
@@ -42,11 +46,17 @@ static void work(struct mqc *m)
         depot_trim(&m->async.depot);
 }
 
+static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 static uint64_t next_work_ms(const struct mqc *m)
 {
-    uint64_t due_ms = wire_due_ms(m);
-    if (m->flush_due_ms < due_ms)
-        due_ms = m->flush_due_ms;
+    uint64_t due_ms = earlier(wire_due_ms(m), m->flush_due_ms);
+    due_ms = earlier(due_ms, gather_due_ms(m));
+    due_ms = earlier(due_ms, ahead_due_ms(m));
+    due_ms = earlier(due_ms, call_quiet_due_ms(m));
     if (wire_is_ready(m) && m->renew_due_ms < due_ms)
         due_ms = m->renew_due_ms;
     if (async_due_ms(m) < due_ms)
@@ -57,7 +67,7 @@ static uint64_t next_work_ms(const struct mqc *m)
 /* The line is a caller's to read as long as one waits. */
 static bool reads_line(const struct mqc *m)
 {
-    return list_is_empty(&m->waiting) && (m->detached || !wire_is_ready(m));
+    return list_is_empty(&m->waiting) && (call_is_awaited_by_helper(m) || !wire_is_ready(m));
 }
 
 /* To wake up for each answer while others read it anyway would cost them more than it helps. */
@@ -127,7 +137,7 @@ void helper_take_over(struct mqc *m)
 {
     if (m->leader || !list_is_empty(&m->waiting))
         return;
-    if (!wire_is_ready(m) || (m->detached && !m->helper.reads))
+    if (!wire_is_ready(m) || (call_is_awaited_by_helper(m) && !m->helper.reads))
         helper_wake(m);
 }
 

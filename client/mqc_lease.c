@@ -18,6 +18,14 @@ bool lease_is_lost(const struct mqc_item *item)
     return item->lost || item->batch->generation != item->batch->mqc->generation;
 }
 
+bool lease_may_be_over(const struct mqc_item *item)
+{
+    const struct limit *limit = item_limit(item);
+    if (!limit || limit->lease_ms <= 0)
+        return false;
+    return monotonic_ms() >= add_ms(limit->renew_at_ms, limit->lease_ms - limit->lease_ms / RENEW_PART);
+}
+
 static struct mqc_item *find_lease(const struct mqc *m, uint64_t id)
 {
     uint64_t hash = table_hash_number(id);
@@ -71,15 +79,21 @@ static void unlist(struct mqc_item *item)
     table_remove(&item->batch->mqc->leases, &item->id_node);
 }
 
+static void lose(struct mqc_item *item)
+{
+    unlist(item);
+    item->lost = true;
+    if (item->ahead)
+        ahead_drop(item);
+}
+
 /* An item that comes while it is held had gone back: who had it first must not end the new lease. */
 static void begin_one(struct mqc_item *item, struct list *place)
 {
     struct mqc *m = item->batch->mqc;
     struct mqc_item *before = find_lease(m, item->id);
-    if (before) {
-        unlist(before);
-        before->lost = true;
-    }
+    if (before)
+        lose(before);
     item->leased = true;
     list_append(place, &item->lease_node);
     table_add(&m->leases, &item->id_node, table_hash_number(item->id));
@@ -113,16 +127,20 @@ void lease_lose_all(struct mqc *m)
     while (!list_is_empty(&m->renewals))
         list_remove(list_first(&m->renewals));
     m->renew_due_ms = NEVER;
+    ahead_lose_all(m);
+    gather_lose(m);
 }
 
 /* ---- Renewal ------------------------------------------------------------------------------------------- */
 
-/* What went back is not renewed any more; the program learns it from its own call. */
+/* What went back is not renewed any more; the program learns it from its own call, if it has the item. */
 static void renewed(struct call *call, const struct answer *answer)
 {
     for (size_t i = 0; answer && i < answer->refusal_count; i++) {
         struct mqc_item *item = find_lease(call->mqc, answer->refusals[i].id);
-        if (item)
+        if (item && item->ahead)
+            lose(item);
+        else if (item)
             lease_stop_renewing(item);
     }
 }

@@ -17,6 +17,8 @@ void lease_begin(struct batch *batch, struct list *place, int64_t lease_ms, uint
 void lease_end(struct mqc_item *item);
 /* Is it known to be lost? */
 bool lease_is_lost(const struct mqc_item *item);
+/* It has a limit, and by this process's clock that has passed: so it may be lost. */
+bool lease_may_be_over(const struct mqc_item *item);
 /* All that was held has gone back: a new session, or one that was away for too long. */
 void lease_lose_all(struct mqc *m);
 

@@ -93,7 +93,8 @@ void queue_reopen_all(struct mqc *m)
 static bool settings_are_valid(const struct mqc_queue_options *o)
 {
     return !(o->given & ~(uint32_t)MQ_SETTINGS_ALL) && is_zero(o->reserved, sizeof o->reserved / 8) &&
-           (unsigned)o->mode <= MQC_OPEN_NAME && !(o->mode == MQC_OPEN_NAME && o->given);
+           o->prefetch <= MQ_ITEMS_MAX && (unsigned)o->mode <= MQC_OPEN_NAME &&
+           !(o->mode == MQC_OPEN_NAME && o->given);
 }
 
 static struct settings settings_of(const struct mqc_queue_options *o)
@@ -155,6 +156,7 @@ enum mq_status mqc_queue_open(struct mqc *m, const char *name, const struct mqc_
     struct mqc_queue *q = queue_new(m, name);
     if (!q)
         return client_leave(m, MQ_NO_MEMORY);
+    ahead_open(q, options->prefetch);
     if (options->mode != MQC_OPEN_NAME)
         status = queue_ask(q, options);
     if (status == MQ_OK)
@@ -170,6 +172,7 @@ void mqc_queue_close(struct mqc_queue *q)
         return;
     struct mqc *m = q->mqc;
     client_lock(m);
+    ahead_end(q);
     queue_unref(q);
     client_unlock(m);
 }
@@ -203,7 +206,7 @@ enum mq_status mqc_queue_set(struct mqc_queue *q, const struct mqc_queue_options
     if (status != MQ_OK)
         return status;
     if (!options || options->given & ~(uint32_t)(MQ_SETTING_MAXSIZE | MQ_SETTING_LEASE) ||
-        !is_zero(options->reserved, sizeof options->reserved / 8))
+        options->prefetch || !is_zero(options->reserved, sizeof options->reserved / 8))
         return queue_leave(q, client_fail(q->mqc, MQ_INVALID, "only maxsize and lease can be set"));
     struct call *call = call_new(q->mqc, MQ_VERB_SET, q);
     if (call)
@@ -216,6 +219,7 @@ enum mq_status mqc_queue_remove(struct mqc_queue *q, bool force, uint64_t *ret_d
     enum mq_status status = queue_enter(q);
     if (status != MQ_OK)
         return status;
+    ahead_give_back_all(q->mqc, q->name);
     struct call *call = call_new(q->mqc, MQ_VERB_REMOVE, q);
     if (call)
         call->exchange.request.force = force;
@@ -227,6 +231,7 @@ enum mq_status mqc_purge(struct mqc_queue *q, uint64_t *ret_discarded)
     enum mq_status status = queue_enter(q);
     if (status != MQ_OK)
         return status;
+    ahead_give_back_all(q->mqc, q->name); /* these wait, too */
     return queue_leave(q, run_counting(call_new(q->mqc, MQ_VERB_PURGE, q), ret_discarded));
 }
 
@@ -235,6 +240,8 @@ enum mq_status mqc_shutdown(struct mqc_queue *q, bool immediate)
     enum mq_status status = queue_enter(q);
     if (status != MQ_OK)
         return status;
+    if (immediate)
+        ahead_give_back_all(q->mqc, q->name);
     struct call *call = call_new(q->mqc, MQ_VERB_SHUT_DOWN, q);
     if (call)
         call->exchange.request.immediate = immediate;
@@ -246,6 +253,7 @@ enum mq_status mqc_join(struct mqc_queue *q, int64_t timeout_ms)
     enum mq_status status = queue_enter_timed(q, timeout_ms);
     if (status != MQ_OK)
         return status;
+    ahead_give_back_all(q->mqc, q->name);
     struct call *call = call_new(q->mqc, MQ_VERB_JOIN, q);
     if (call)
         call_set_timeout(call, timeout_ms);

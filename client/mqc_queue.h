@@ -4,15 +4,17 @@
 #ifndef MQ_MQC_QUEUE_H
 #define MQ_MQC_QUEUE_H
 
+#include "mqc_ahead.h"
 #include "mqc_lane.h"
 #include "mqc_lease.h"
 
 struct mqc_queue {
     struct mqc *mqc; /* a reference */
     unsigned references;
-    struct list_node node;  /* in mqc.queues; not if it is only a name */
-    struct puts puts;       /* those that share requests */
-    struct list leases;     /* of mqc_item, oldest first */
+    struct list_node node; /* in mqc.queues; not if it is only a name */
+    struct puts puts;      /* those that share requests */
+    struct list leases;    /* of mqc_item that the program has or had, oldest first */
+    struct lookahead ahead;
     struct call *open;      /* its opening, used again for every new session; NULL: only a name */
     enum mq_status refusal; /* of its last opening */
     char refusal_text[CALL_TEXT_SIZE];

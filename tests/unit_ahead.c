@@ -46,6 +46,15 @@ static size_t get(struct program *p, size_t wanted)
     return asked;
 }
 
+/* A program that has used up its items quickly for a while, and has as many as may lie ahead. */
+static struct program quick_program(void)
+{
+    struct program p = program_new(LIMIT);
+    while (p.ahead.window < LIMIT || p.buffered < LIMIT)
+        get(&p, 1);
+    return p;
+}
+
 static size_t look(struct program *p)
 {
     size_t keep = ahead_look(&p->ahead, p->buffered, p->now_ms);
@@ -85,9 +94,7 @@ static void the_window_doubles_while_items_are_used_up_quickly_and_never_exceeds
 
 static void more_is_fetched_when_half_of_the_window_is_used_up(void)
 {
-    struct program p = program_new(LIMIT);
-    while (p.ahead.window < LIMIT || p.buffered < LIMIT)
-        get(&p, 1);
+    struct program p = quick_program();
     for (size_t left = LIMIT - 1; left > LIMIT / 2; left--)
         CHECK_EQUAL(get(&p, 1), 0);
     CHECK_EQUAL(get(&p, 1), LIMIT / 2);
@@ -96,10 +103,34 @@ static void more_is_fetched_when_half_of_the_window_is_used_up(void)
 static void a_consumer_that_takes_its_time_has_only_what_it_works_on(void)
 {
     struct program p = program_new(LIMIT);
-    for (int i = 0; i < 100; i++, p.now_ms += AHEAD_QUICK_MS) {
+    for (int i = 0; i < 100; i++, p.now_ms += AHEAD_LOOK_MS / 2) {
         CHECK_EQUAL(get(&p, 1), 1);
         CHECK_EQUAL(p.buffered, 0);
     }
+}
+
+static void items_that_a_program_has_not_come_back_from_say_nothing_about_its_pace(void)
+{
+    struct program p = program_new(LIMIT);
+    p.ahead.window = 4;
+    size_t asked = ahead_ask(&p.ahead, 2, 0, p.now_ms);
+    CHECK_EQUAL(asked, 4);
+    ahead_arrived(&p.ahead, 4, 4, 400, p.now_ms);
+    CHECK_EQUAL(ahead_ask(&p.ahead, 0, 0, p.now_ms), 4);
+    CHECK(ahead_took(&p.ahead, 1, 1));
+    CHECK_EQUAL(ahead_ask(&p.ahead, 0, 1, p.now_ms), 8);
+}
+
+static void a_get_that_asks_itself_fetches_more_only_for_another_like_it(void)
+{
+    struct program p = program_new(LIMIT);
+    p.ahead.window = 64;
+    ahead_ask(&p.ahead, 64, 0, p.now_ms);
+    ahead_arrived(&p.ahead, 64, 64, 6400, p.now_ms);
+    CHECK(ahead_took(&p.ahead, 0, 0));
+    ahead_ask(&p.ahead, 1, 0, p.now_ms + AHEAD_LOOK_MS);
+    ahead_arrived(&p.ahead, 64, 64, 6400, p.now_ms);
+    CHECK(!ahead_took(&p.ahead, 0, 63));
 }
 
 static void a_get_of_many_needs_no_time_to_find_its_window(void)
@@ -121,9 +152,7 @@ static void a_get_of_more_than_the_limit_asks_for_what_it_wants(void)
 
 static void at_the_end_of_the_queue_nothing_is_fetched_in_the_background(void)
 {
-    struct program p = program_new(LIMIT);
-    while (p.ahead.window < LIMIT || p.buffered < LIMIT)
-        get(&p, 1);
+    struct program p = quick_program();
     arrive(&p, 10, 3, 0);
     while (p.buffered)
         CHECK_EQUAL(get(&p, 1), 0);
@@ -135,9 +164,7 @@ static void at_the_end_of_the_queue_nothing_is_fetched_in_the_background(void)
 
 static void large_bodies_are_fetched_in_small_numbers(void)
 {
-    struct program p = program_new(LIMIT);
-    while (p.ahead.window < LIMIT || p.buffered < LIMIT)
-        get(&p, 1);
+    struct program p = quick_program();
     ahead_arrived(&p.ahead, 4, 4, 4 * (AHEAD_SIZE_MAX / 3), p.now_ms);
     CHECK_EQUAL(ahead_ask(&p.ahead, 1, 0, p.now_ms), 3);
     ahead_arrived(&p.ahead, 3, 3, 3 * (size_t)(2 * AHEAD_SIZE_MAX), p.now_ms);
@@ -149,9 +176,7 @@ static void large_bodies_are_fetched_in_small_numbers(void)
 
 static void what_nobody_asks_for_goes_back_and_the_program_begins_anew(void)
 {
-    struct program p = program_new(LIMIT);
-    while (p.ahead.window < LIMIT || p.buffered < LIMIT)
-        get(&p, 1);
+    struct program p = quick_program();
     p.now_ms = ahead_look_ms(&p.ahead);
     look(&p); /* at the time in which it was quick */
     CHECK(p.buffered > 0);
@@ -164,9 +189,7 @@ static void what_nobody_asks_for_goes_back_and_the_program_begins_anew(void)
 
 static void a_consumer_that_becomes_slow_keeps_what_it_uses_up_in_two_looks(void)
 {
-    struct program p = program_new(LIMIT);
-    while (p.ahead.window < LIMIT || p.buffered < LIMIT)
-        get(&p, 1);
+    struct program p = quick_program();
     p.now_ms = ahead_look_ms(&p.ahead);
     look(&p);
     p.buffered = LIMIT;
@@ -179,9 +202,7 @@ static void a_consumer_that_becomes_slow_keeps_what_it_uses_up_in_two_looks(void
 
 static void a_look_that_comes_late_counts_the_time_that_has_passed(void)
 {
-    struct program p = program_new(LIMIT);
-    while (p.ahead.window < LIMIT || p.buffered < LIMIT)
-        get(&p, 1);
+    struct program p = quick_program();
     p.now_ms = ahead_look_ms(&p.ahead);
     look(&p);
     p.buffered = LIMIT;
@@ -193,9 +214,7 @@ static void a_look_that_comes_late_counts_the_time_that_has_passed(void)
 
 static void a_quick_consumer_keeps_all(void)
 {
-    struct program p = program_new(LIMIT);
-    while (p.ahead.window < LIMIT || p.buffered < LIMIT)
-        get(&p, 1);
+    struct program p = quick_program();
     p.now_ms = ahead_look_ms(&p.ahead);
     look(&p);
     for (int i = 0; i < 1000; i++)
@@ -224,6 +243,8 @@ int main(void)
         UNIT(the_window_doubles_while_items_are_used_up_quickly_and_never_exceeds_the_limit),
         UNIT(more_is_fetched_when_half_of_the_window_is_used_up),
         UNIT(a_consumer_that_takes_its_time_has_only_what_it_works_on),
+        UNIT(items_that_a_program_has_not_come_back_from_say_nothing_about_its_pace),
+        UNIT(a_get_that_asks_itself_fetches_more_only_for_another_like_it),
         UNIT(a_get_of_many_needs_no_time_to_find_its_window),
         UNIT(a_get_of_more_than_the_limit_asks_for_what_it_wants),
         UNIT(at_the_end_of_the_queue_nothing_is_fetched_in_the_background),
