@@ -9,9 +9,10 @@
 
 static void tell(struct call *call, enum mq_status status, size_t refused)
 {
-    char text[CALL_TEXT_SIZE];
-    snprintf(text, sizeof text, "%zu of %zu gathered task_dones refused, the first: %s", refused,
-             call->id_count, mq_status_text(status));
+    char text[CALL_TEXT_SIZE] = "";
+    if (status != MQ_OK)
+        snprintf(text, sizeof text, "%zu of %zu gathered task_dones refused, the first: %s", refused,
+                 call->id_count, mq_status_text(status));
     async_end(call->mqc, call->sequence, status, text);
 }
 
