@@ -12,12 +12,20 @@ enum { RECORD_SIZE_MAX = (1 << 27) - 1 };
 _Static_assert((int)MQ_FRAME_SIZE_MAX <= (int)RECORD_SIZE_MAX, "what fits a frame fits a record");
 
 /* Sizes of chunks as the allocator likes them; a larger put has a chunk of its own. */
-enum { SIZE_MIN = 1 << 10, SIZE_FULL = 64 << 10, BLOCK_HEAD = 16, SPARE_MAX = 16, SPARSE_PART = 4 };
+enum {
+    SIZE_MIN = 1 << 10,
+    SIZE_FULL = 64 << 10,
+    BLOCK_HEAD = 16,
+    SPARE_MAX = 16,
+    SPARSE_PART = 4,
+    SPARSE_MAX = 32
+};
 
 void stock_init(struct stock *stock)
 {
     *stock = (struct stock){.spare = NULL};
     pool_init(&stock->items, sizeof(struct item));
+    list_init(&stock->sparse);
 }
 
 static struct chunk *take_spare(struct stock *stock)
@@ -30,6 +38,7 @@ static struct chunk *take_spare(struct stock *stock)
 
 void stock_done(struct stock *stock)
 {
+    assert(list_is_empty(&stock->sparse));
     while (stock->spare)
         free(take_spare(stock));
     pool_done(&stock->items);
@@ -58,8 +67,17 @@ struct chunk *chunk_new(struct stock *stock, size_t room, size_t wanted, uint64_
     return chunk;
 }
 
+static void stop_waiting(struct stock *stock, struct chunk *chunk)
+{
+    list_remove(&chunk->node);
+    chunk->is_sparse = false;
+    stock->sparse_count--;
+}
+
 void chunk_free(struct stock *stock, struct chunk *chunk)
 {
+    if (chunk->is_sparse)
+        stop_waiting(stock, chunk);
     assert(!list_has(&chunk->node));
     if (chunk->capacity != SIZE_FULL - BLOCK_HEAD || stock->spare_count == SPARE_MAX) {
         free(chunk);
@@ -204,4 +222,16 @@ struct chunk *chunk_shrunk(struct stock *stock, struct chunk *chunk)
     to->live = chunk->live;
     to->live_size = chunk->live_size;
     return to;
+}
+
+void chunk_wait(struct stock *stock, struct chunk *chunk)
+{
+    list_append(&stock->sparse, &chunk->node);
+    chunk->is_sparse = true;
+    if (++stock->sparse_count <= SPARSE_MAX)
+        return;
+    struct chunk *oldest = CONTAINER_OF(list_first(&stock->sparse), struct chunk, node);
+    stop_waiting(stock, oldest);
+    if (chunk_shrunk(stock, oldest)) /* else it stays as it is, without memory */
+        chunk_free(stock, oldest);
 }

@@ -39,6 +39,7 @@ struct chunk {
     uint32_t live, live_size; /* records that are not dead; their bytes, heads included */
     uint32_t fresh;           /* records */
     uint32_t first, last;     /* while fresh: offsets. FIFO: the first fresh one; all: the last one */
+    bool is_sparse;           /* in its stock's list of those */
     uint64_t first_ms;
     uint8_t data[];
 };
@@ -48,6 +49,8 @@ struct stock {
     struct pool items;   /* of struct item */
     struct chunk *spare; /* chunks of full size, a few: linked by node.next */
     size_t spare_count;
+    struct list sparse; /* chunks in which little is left, and that are in no order's list; oldest first */
+    size_t sparse_count;
 };
 
 void stock_init(struct stock *stock);
@@ -101,5 +104,8 @@ bool chunk_is_sparse(const struct chunk *chunk);
 /* A copy without what is dead, in no list; items know their new records. No record may be raw. NULL: out of
  * memory, nothing changed. */
 struct chunk *chunk_shrunk(struct stock *stock, struct chunk *chunk);
+/* A sparse chunk that is in no list waits here for the end of the few that live in it; when there are many
+ * such chunks, the oldest is shrunk. */
+void chunk_wait(struct stock *stock, struct chunk *chunk);
 
 #endif

@@ -55,31 +55,19 @@ static uint64_t rank_of(const struct order *order, const struct item *item)
 
 /* ---- chunks ---- */
 
-/* What is left of the chunk moves to a smaller one. Without memory it stays. */
-static void shrink(struct order *order, struct chunk *chunk)
-{
-    struct chunk *to = chunk_shrunk(order->stock, chunk);
-    if (!to)
-        return;
-    if (list_has(&chunk->node)) {
-        list_insert_before(&chunk->node, &to->node);
-        list_remove(&chunk->node);
-    }
-    chunk_free(order->stock, chunk);
-}
-
 /* Something in it has died or was taken. A chunk that is being filled, or emptied from one end, is left as it
  * is until nothing lives in it. */
 static void look_after(struct order *order, struct chunk *chunk)
 {
-    if (chunk->live == 0 && chunk == order->tail)
+    bool is_used = chunk->fresh > 0 || (chunk == order->tail && chunk->live > 0);
+    if (chunk == order->tail && chunk->live == 0)
         order->tail = NULL;
-    if (chunk->fresh == 0 && chunk != order->tail && list_has(&chunk->node))
+    if (!is_used && list_has(&chunk->node) && !chunk->is_sparse)
         list_remove(&chunk->node);
     if (chunk->live == 0)
         chunk_free(order->stock, chunk);
-    else if (chunk->fresh == 0 && chunk != order->tail && chunk_is_sparse(chunk))
-        shrink(order, chunk);
+    else if (!is_used && !chunk->is_sparse && chunk_is_sparse(chunk))
+        chunk_wait(order->stock, chunk);
 }
 
 /* Were a stack to leave few items in each chunk before it grows again, those would keep it. A FIFO comes back
@@ -88,8 +76,14 @@ static void shrink_top(struct order *order)
 {
     struct list_node *node = list_last(&order->chunks);
     struct chunk *top = node ? CONTAINER_OF(node, struct chunk, node) : NULL;
-    if (order->kind == MQ_KIND_LIFO && top && top->fresh > 0 && chunk_is_sparse(top))
-        shrink(order, top);
+    if (order->kind != MQ_KIND_LIFO || !top || !chunk_is_sparse(top))
+        return;
+    struct chunk *to = chunk_shrunk(order->stock, top);
+    if (!to)
+        return; /* without memory it stays */
+    list_insert_before(&top->node, &to->node);
+    list_remove(&top->node);
+    chunk_free(order->stock, top);
 }
 
 static void begin_tail(struct order *order, struct chunk *chunk)
