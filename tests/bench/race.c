@@ -109,6 +109,17 @@ static double put_due_s(long i, double start_s)
     return due_s;
 }
 
+/* Whoever ends the last item stops the clock. */
+static void count_done(void *seat, long count)
+{
+    if (count == 0 || atomic_fetch_add(&track->done, count) + count < race.count)
+        return;
+    if (racer->settle)
+        racer->settle(seat);
+    track->finished_s = clock_now_s();
+    sem_post(&track->finish);
+}
+
 static void run_producer(int index)
 {
     void *seat = racer->enter(&race, true);
@@ -125,17 +136,8 @@ static void run_producer(int index)
         racer->put(seat, race.body, race.size);
         latency_add(&track->puts, since_s);
     }
-}
-
-/* Whoever acknowledges the last item stops the clock. */
-static void count_done(void *seat, long count)
-{
-    if (count == 0 || atomic_fetch_add(&track->done, count) + count < race.count)
-        return;
-    if (racer->settle)
-        racer->settle(seat);
-    track->finished_s = clock_now_s();
-    sem_post(&track->finish);
+    if (race.consumers == 0)
+        count_done(seat, count);
 }
 
 static _Noreturn void run_consumer(void)
@@ -222,31 +224,32 @@ static void look_for_the_fallen(void)
     }
 }
 
-static bool producers_are_through(void)
-{
-    for (int i = 0; i < race.producers; i++)
-        if (roles[i] > 0)
-            return false;
-    return true;
-}
-
+/* It looks seldom, so as not to take part in the race itself. */
 static void wait_for_the_finish(double start_s)
 {
-    bool is_finished = race.consumers == 0;
-    while (!is_finished || !producers_are_through()) {
-        struct timespec next = clock_realtime_in_ms(20);
-        if (is_finished)
-            usleep(1000);
-        else if (sem_timedwait(&track->finish, &next) == 0)
+    for (bool is_finished = false; !is_finished;) {
+        struct timespec next = clock_realtime_in_ms(100);
+        if (sem_timedwait(&track->finish, &next) == 0)
             is_finished = true;
         else if (errno != ETIMEDOUT && errno != EINTR)
             give_up("cannot wait");
-        look_for_the_fallen();
+        if (!is_finished)
+            look_for_the_fallen();
         if (clock_now_s() > start_s + RACE_TIMEOUT_S)
             give_up("timed out");
     }
-    if (race.consumers == 0)
-        track->finished_s = clock_now_s();
+}
+
+/* All that was put is acknowledged, but a producer may not have its last answer yet; what it does then is
+ * checked too. */
+static void wait_for_the_producers(void)
+{
+    for (int i = 0; i < race.producers; i++) {
+        int status = 0;
+        if (roles[i] > 0 && (waitpid(roles[i], &status, 0) < 0 || status != 0))
+            give_up("a producer fell");
+        roles[i] = 0;
+    }
 }
 
 static double clients_cpu_s(void)
@@ -284,8 +287,9 @@ static void run(void)
     double start_s = clock_now_s(), broker_s = clock_cpu_s(race.broker);
     wait_for_the_finish(start_s);
     broker_s = clock_cpu_s(race.broker) - broker_s;
+    wait_for_the_producers();
     end_roles();
-    if (race.consumers && atomic_load(&track->done) != race.count)
+    if (atomic_load(&track->done) != race.count)
         give_up("ended");
     print_result(track->finished_s - start_s, broker_s);
 }
@@ -330,7 +334,8 @@ static bool read_options(int argc, char **argv)
     while ((option = getopt(argc, argv, "m:e:v:n:s:p:c:b:w:r:B:")) != -1)
         if (!read_option(option, optarg))
             return false;
-    return optind == argc && (is_mode("batch") || (race.producers == 1 && race.consumers <= 1));
+    return optind == argc &&
+           (is_mode("batch") ? race.consumers > 0 : race.producers == 1 && race.consumers <= 1);
 }
 
 int race_main(int argc, char **argv, const struct racer *of)

@@ -112,6 +112,8 @@ int main(int argc, char **argv)
     putchar(',');
     print("shallow", &shallow, items);
     puts("}");
+    mqc_queue_close(deep_queue);
+    mqc_queue_close(shallow_queue);
     mqc_close(d.mqc);
     return 0;
 }

@@ -112,6 +112,7 @@ static struct trips round_trips(const struct scene *scene)
         scene_check(mqc, mqc_task_done(item));
         now_s = sample(&count, now_s);
     }
+    mqc_queue_close(queue);
     mqc_close(mqc);
     return (struct trips){.p50_us = clock_quantile_us(samples, count, .5),
                           .p99_us = clock_quantile_us(samples, count, .99)};
@@ -169,5 +170,6 @@ int main(int argc, char **argv)
            f.scene.batch, quiet.p50_us, quiet.p99_us, elsewhere.p50_us, elsewhere.p99_us, flooded.p50_us,
            flooded.p99_us, (flooded.p99_us - quiet.p99_us) / 1e3, (elsewhere.p99_us - quiet.p99_us) / 1e3,
            flooded.flood_per_second);
+    free(f.big);
     return 0;
 }

@@ -75,7 +75,9 @@ int main(int argc, char **argv)
            "\"drained_mib\":%.2f,\"item_bytes\":%.1f,\"puts_per_second\":%.0f,\"gets_per_second\":%.0f}\n",
            memory.scene.count, memory.scene.batch, mib(before), mib(full), mib(after), mib(least),
            (double)(full - before) / count, count / fill_s, count / drain_s);
-    for (int i = 0; i < CLIENTS; i++)
+    for (int i = 0; i < CLIENTS; i++) {
+        mqc_queue_close(memory.queues[i]);
         mqc_close(memory.clients[i]);
+    }
     return 0;
 }

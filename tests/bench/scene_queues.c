@@ -88,7 +88,12 @@ int main(int argc, char **argv)
            q.scene.queues, q.scene.batch, (double)(after - before) / (double)q.scene.queues,
            one.seconds / items * 1e6, many.seconds / items * 1e6, one.cpu_s / items * 1e6,
            many.cpu_s / items * 1e6);
-    for (int i = 0; i < CLIENTS; i++)
+    for (size_t i = 0; i < q.scene.queues; i++)
+        mqc_queue_close(q.handles[i]);
+    free(q.handles);
+    for (int i = 0; i < CLIENTS; i++) {
+        mqc_queue_close(q.one[i]);
         mqc_close(q.clients[i]);
+    }
     return 0;
 }

@@ -44,6 +44,7 @@ int main(int argc, char **argv)
     p.queue = scene_queue(p.mqc, "threads", MQ_KIND_FIFO);
     double one = puts_per_second(&p, 1), many = puts_per_second(&p, p.scene.threads);
     printf("{\"threads\":%d,\"one_per_second\":%.0f,\"many_per_second\":%.0f}\n", p.scene.threads, one, many);
+    mqc_queue_close(p.queue);
     mqc_close(p.mqc);
     return 0;
 }
