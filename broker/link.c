@@ -319,26 +319,36 @@ static enum mq_status decode(struct link *l, const struct link_frame *in, struct
     return MQ_TEMPORARY;
 }
 
-void link_input(struct link *l, uint64_t now_ms, const struct link_frame *in)
+static void on_frame(struct link *l, uint64_t now_ms, struct connection *c, const struct link_frame *in,
+                     const struct client_frame *frame)
+{
+    if (frame->verb == MQ_VERB_CONFIRM)
+        engine_confirm(l->engine, now_ms, c->session, frame->confirms);
+    else if (frame->verb == MQ_VERB_BYE)
+        on_bye(l, now_ms, c, in, frame->confirms);
+    else
+        on_request(l, now_ms, c, in, &frame->request);
+}
+
+size_t link_input(struct link *l, uint64_t now_ms, const struct link_frame *in)
 {
     struct client_frame frame;
     const char *why;
     enum mq_status status = decode(l, in, &frame, &why);
     if (status == MQ_OK && frame.verb == MQ_VERB_HELLO) {
         on_hello(l, now_ms, in, &frame.hello);
-        return;
+        return 0;
     }
     struct connection *c = find_connection(l, in->route);
-    if (!c)
-        refuse_stranger(l, in, MQ_INVALID, status == MQ_OK ? "hello comes first" : why);
-    else if (status != MQ_OK)
+    if (c && status == MQ_OK) {
+        on_frame(l, now_ms, c, in, &frame);
+        return frame.request.put_count + frame.request.id_count + frame.request.max;
+    }
+    if (c)
         refuse(l, now_ms, c, in, status, why);
-    else if (frame.verb == MQ_VERB_CONFIRM)
-        engine_confirm(l->engine, now_ms, c->session, frame.confirms);
-    else if (frame.verb == MQ_VERB_BYE)
-        on_bye(l, now_ms, c, in, frame.confirms);
     else
-        on_request(l, now_ms, c, in, &frame.request);
+        refuse_stranger(l, in, MQ_INVALID, status == MQ_OK ? "hello comes first" : why);
+    return 0;
 }
 
 /* --- what clients get --- */

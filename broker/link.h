@@ -52,7 +52,8 @@ struct link *link_new(struct engine *engine, struct log *log, struct link_option
                       struct link_door door);
 void link_free(struct link *l); /* NULL is fine; says nothing to the engine */
 
-void link_input(struct link *l, uint64_t now_ms, const struct link_frame *in);
+/* Returns how many items the frame is about, as a measure of the work that it has made. */
+size_t link_input(struct link *l, uint64_t now_ms, const struct link_frame *in);
 
 /* `peer` and `answer` as they came from engine_next_reply(). Returns the bytes of the frame that was sent. */
 size_t link_output(struct link *l, uint64_t now_ms, void *peer, const struct answer *answer);

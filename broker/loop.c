@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,16 @@
 #include "machine.h"
 #include "outbox.h"
 
-/* What a turn reads and sends at most; the rest waits for the next one. */
-enum { TURN_FRAMES_MAX = 256, TURN_ANSWERS_MAX = 1024, TURN_BYTES_MAX = 16 << 20, TURN_EVENTS_MAX = 1024 };
+/* What a turn reads and sends at most; the rest waits for the next one. ROUTER takes frames from its peers by
+ * turns, so this is how long the answer to one of them waits for the others: about a millisecond. */
+enum {
+    TURN_FRAMES_MAX = 256,
+    TURN_ITEMS_MAX = 4096, /* that requests read are about */
+    TURN_READ_MAX = 1 << 20,
+    TURN_ANSWERS_MAX = 1024,
+    TURN_SENT_MAX = 4 << 20,
+    TURN_EVENTS_MAX = 1024
+};
 
 enum {
     RECEIVE_FRAMES_MAX = 64, /* of each connection, read ahead by libzmq */
@@ -29,6 +38,8 @@ enum {
 
 #define MONITOR_ENDPOINT "inproc://mq-broker-monitor"
 
+enum { FD_ROUTER, FD_MONITOR, FD_SIGNALS, FDS };
+
 struct loop {
     struct engine *engine;
     struct log *log;
@@ -36,7 +47,12 @@ struct loop {
     struct link *link;
     void *context, *router, *monitor;
     int signals;
-    bool stopping, busy; /* busy: answers are left over from the last turn */
+    bool stopping;
+    bool is_drained;     /* there was no frame to be read, and nothing has been sent since */
+    bool has_answers;    /* some are left over from the last turn */
+    bool has_events;     /* the monitor has, too */
+    uint64_t watched_ms; /* when monitor and signals were looked at */
+    struct pollfd fds[FDS];
     uint32_t descriptors;
     struct outbox outbox;
     struct guard guards[OPTIONS_BINDS_MAX];
@@ -45,25 +61,28 @@ struct loop {
 
 /* --- sending --- */
 
-/* The door of the link. */
+/* The door of the link. Sending may eat the edge of the ROUTER's descriptor. */
 static bool send_frame(void *context, struct bytes route, int fd, struct bytes frame)
 {
     struct loop *l = context;
+    l->is_drained = false;
     return outbox_send(&l->outbox, l->router, route, fd, link_take_frame(l->link), frame);
 }
 
-/* Answers in the order of their decisions; true: there are more. */
-static bool send_answers(struct loop *l, uint64_t now_ms, size_t answers_max, size_t bytes_max)
+/* Answers in the order of their decisions. */
+static void send_answers(struct loop *l, uint64_t now_ms, size_t answers_max, size_t bytes_max)
 {
     void *peer;
     struct answer answer;
     size_t bytes = 0;
+    l->has_answers = true;
     for (size_t n = 0; n < answers_max && bytes < bytes_max; n++) {
-        if (!engine_next_reply(l->engine, &peer, &answer))
-            return false;
+        if (!engine_next_reply(l->engine, &peer, &answer)) {
+            l->has_answers = false;
+            return;
+        }
         bytes += link_output(l->link, now_ms, peer, &answer);
     }
-    return true;
 }
 
 /* --- reading --- */
@@ -94,8 +113,14 @@ static int descriptor_of(zmq_msg_t *message)
     return zmq_msg_get(message, ZMQ_SRCFD);
 }
 
-/* One message to the link; false: there was none. Adds its size to *bytes. */
-static bool read_frame(struct loop *l, uint64_t now_ms, zmq_msg_t *route, zmq_msg_t *message, size_t *bytes)
+/* What a turn has read. */
+struct reading {
+    size_t frames, items, bytes;
+};
+
+/* One message to the link; false: there was none. */
+static bool read_frame(struct loop *l, uint64_t now_ms, zmq_msg_t *route, zmq_msg_t *message,
+                       struct reading *so_far)
 {
     if (!receive_part(l->router, route) || !zmq_msg_more(route) || !receive_part(l->router, message))
         return false;
@@ -105,20 +130,24 @@ static bool read_frame(struct loop *l, uint64_t now_ms, zmq_msg_t *route, zmq_ms
         .bytes = {zmq_msg_data(message), zmq_msg_size(message)},
     };
     in.is_multipart = skip_parts(l->router, message);
-    link_input(l->link, now_ms, &in);
-    *bytes += in.bytes.size;
+    so_far->frames++;
+    so_far->bytes += in.bytes.size;
+    so_far->items += link_input(l->link, now_ms, &in);
     return true;
 }
 
 static void read_frames(struct loop *l, uint64_t now_ms)
 {
-    size_t bytes = 0;
+    struct reading so_far = {0};
     zmq_msg_t route, message;
     zmq_msg_init(&route);
     zmq_msg_init(&message);
-    for (int n = 0; n < TURN_FRAMES_MAX && bytes < TURN_BYTES_MAX; n++)
-        if (!read_frame(l, now_ms, &route, &message, &bytes))
+    while (so_far.frames < TURN_FRAMES_MAX && so_far.items < TURN_ITEMS_MAX && so_far.bytes < TURN_READ_MAX) {
+        if (!read_frame(l, now_ms, &route, &message, &so_far)) {
+            l->is_drained = true;
             break;
+        }
+    }
     zmq_msg_close(&route);
     zmq_msg_close(&message);
 }
@@ -154,8 +183,9 @@ static bool read_event(struct loop *l, uint64_t now_ms)
 
 static void read_events(struct loop *l, uint64_t now_ms)
 {
-    for (int n = 0; n < TURN_EVENTS_MAX && read_event(l, now_ms); n++)
-        ;
+    l->has_events = true;
+    for (int n = 0; n < TURN_EVENTS_MAX && l->has_events; n++)
+        l->has_events = read_event(l, now_ms);
 }
 
 static void read_signals(struct loop *l)
@@ -170,51 +200,59 @@ static void read_signals(struct loop *l)
 
 /* --- the turn --- */
 
-enum { ITEM_ROUTER, ITEM_MONITOR, ITEM_SIGNALS, ITEMS };
-
-/* Sleeps until something comes in, but no longer than the deadline. now_ms is the last turn's time: waking a
- * turn's length late is the price of one clock read a turn. */
-static void wait_for_work(struct loop *l, uint64_t now_ms, zmq_pollitem_t items[ITEMS])
+static int timeout_ms(const struct loop *l, uint64_t now_ms)
 {
     uint64_t engine = engine_deadline_ms(l->engine), link = link_deadline_ms(l->link);
     uint64_t deadline = engine < link ? engine : link;
-    long timeout_ms = -1;
-    if (l->busy || deadline <= now_ms)
-        timeout_ms = 0;
-    else if (deadline != UINT64_MAX)
-        timeout_ms = deadline - now_ms > 1000000 ? 1000000 : (long)(deadline - now_ms);
-    items[ITEM_ROUTER] = (zmq_pollitem_t){.socket = l->router, .events = ZMQ_POLLIN};
-    items[ITEM_MONITOR] = (zmq_pollitem_t){.socket = l->monitor, .events = ZMQ_POLLIN};
-    items[ITEM_SIGNALS] = (zmq_pollitem_t){.fd = l->signals, .events = ZMQ_POLLIN};
-    int rc = zmq_poll(items, ITEMS, timeout_ms);
+    if (!l->is_drained || l->has_answers || l->has_events || deadline <= now_ms)
+        return 0;
+    if (deadline == UINT64_MAX)
+        return -1;
+    return deadline - now_ms > 1000000 ? 1000000 : (int)(deadline - now_ms);
+}
+
+/* Sleeps until something comes in, but no longer than the deadline. now_ms is the last turn's time: waking a
+ * turn's length late is the price of one clock read a turn.
+ *
+ * The ROUTER's descriptor is edge-triggered and any call may eat the edge, so the loop sleeps on it only when
+ * reading was the last thing done and there was nothing. Between turns that have something to do the others
+ * are looked at once a millisecond. */
+static void wait_for_work(struct loop *l, uint64_t now_ms)
+{
+    int timeout = timeout_ms(l, now_ms);
+    for (size_t i = 0; i < FDS; i++)
+        l->fds[i].revents = 0;
+    if (timeout == 0 && l->watched_ms == now_ms)
+        return;
+    l->watched_ms = now_ms;
+    int rc = poll(l->fds, FDS, timeout);
     assert(rc >= 0 || errno == EINTR);
     (void)rc;
 }
 
-static void turn(struct loop *l, uint64_t now_ms, const zmq_pollitem_t items[ITEMS])
+static void turn(struct loop *l, uint64_t now_ms)
 {
     l->log->now_ms = now_ms;
-    if (items[ITEM_ROUTER].revents)
+    if (!l->has_answers)
         read_frames(l, now_ms);
-    if (items[ITEM_MONITOR].revents)
+    if (l->fds[FD_MONITOR].revents || l->has_events)
         read_events(l, now_ms);
-    if (items[ITEM_SIGNALS].revents)
+    if (l->fds[FD_SIGNALS].revents)
         read_signals(l);
     link_tick(l->link, now_ms);
     engine_tick(l->engine, now_ms);
-    l->busy = send_answers(l, now_ms, TURN_ANSWERS_MAX, TURN_BYTES_MAX);
+    send_answers(l, now_ms, TURN_ANSWERS_MAX, TURN_SENT_MAX);
 }
 
 void loop_run(struct loop *l)
 {
-    uint64_t now_ms = machine_clock_ms();
     while (!l->stopping) {
-        zmq_pollitem_t items[ITEMS];
-        wait_for_work(l, now_ms, items);
-        now_ms = machine_clock_ms();
-        turn(l, now_ms, items);
+        uint64_t now_ms = machine_clock_ms();
+        turn(l, now_ms);
+        if (!l->stopping)
+            wait_for_work(l, now_ms);
     }
-    send_answers(l, now_ms, SIZE_MAX, SIZE_MAX);
+    send_answers(l, machine_clock_ms(), SIZE_MAX, SIZE_MAX);
     struct link_stat stat = link_stat(l->link);
     log_event(l->log, LOG_INFO, "stopping",
               LOG_FIELDS(log_number("connections", stat.bound), log_number("refused", stat.refused),
@@ -260,6 +298,16 @@ static bool open_sockets(struct loop *l)
            zmq_setsockopt(l->monitor, ZMQ_RCVHWM, &no_limit, sizeof no_limit) == 0 &&
            zmq_setsockopt(l->monitor, ZMQ_LINGER, &no_limit, sizeof no_limit) == 0 &&
            zmq_connect(l->monitor, MONITOR_ENDPOINT) == 0;
+}
+
+static struct pollfd watch(void *socket)
+{
+    struct pollfd watched = {.fd = -1, .events = POLLIN};
+    size_t size = sizeof watched.fd;
+    int rc = zmq_getsockopt(socket, ZMQ_FD, &watched.fd, &size);
+    assert(rc == 0);
+    (void)rc;
+    return watched;
 }
 
 static bool open_signals(struct loop *l)
@@ -317,6 +365,10 @@ static enum loop_result open_loop(struct loop *l, char error[OPTIONS_ERROR_MAX])
         return LOOP_INTERNAL;
     }
     set_options(l);
+    l->has_events = true; /* maybe; binding may have eaten the edge */
+    l->fds[FD_ROUTER] = watch(l->router);
+    l->fds[FD_MONITOR] = watch(l->monitor);
+    l->fds[FD_SIGNALS] = (struct pollfd){.fd = l->signals, .events = POLLIN};
     enum loop_result result = LOOP_OK;
     for (size_t i = 0; i < l->options->bind_count && result == LOOP_OK; i++)
         result = bind_endpoint(l, i, error);
