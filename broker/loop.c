@@ -49,6 +49,7 @@ struct loop {
     int signals;
     bool stopping;
     bool is_drained;     /* there was no frame to be read, and nothing has been sent since */
+    bool has_slept;      /* before this turn */
     bool has_answers;    /* some are left over from the last turn */
     bool has_events;     /* the monitor has, too */
     uint64_t watched_ms; /* when monitor and signals were looked at */
@@ -136,13 +137,16 @@ static bool read_frame(struct loop *l, uint64_t now_ms, zmq_msg_t *route, zmq_ms
     return true;
 }
 
+/* What has woken the loop is mostly one request whose client waits: it is answered before anything else. */
 static void read_frames(struct loop *l, uint64_t now_ms)
 {
     struct reading so_far = {0};
+    size_t frames_max = l->has_slept ? 1 : TURN_FRAMES_MAX;
     zmq_msg_t route, message;
     zmq_msg_init(&route);
     zmq_msg_init(&message);
-    while (so_far.frames < TURN_FRAMES_MAX && so_far.items < TURN_ITEMS_MAX && so_far.bytes < TURN_READ_MAX) {
+    l->is_drained = false;
+    while (so_far.frames < frames_max && so_far.items < TURN_ITEMS_MAX && so_far.bytes < TURN_READ_MAX) {
         if (!read_frame(l, now_ms, &route, &message, &so_far)) {
             l->is_drained = true;
             break;
@@ -222,6 +226,7 @@ static void wait_for_work(struct loop *l, uint64_t now_ms)
     int timeout = timeout_ms(l, now_ms);
     for (size_t i = 0; i < FDS; i++)
         l->fds[i].revents = 0;
+    l->has_slept = timeout != 0;
     if (timeout == 0 && l->watched_ms == now_ms)
         return;
     l->watched_ms = now_ms;
