@@ -14,7 +14,7 @@ struct consumer {
 /* Only of a FIFO and only to one consumer is an order promised: what somebody gives back is got later. */
 static bool checks_order(const struct bench_options *o)
 {
-    return o->kind == MQ_KIND_FIFO && o->consumers == 1;
+    return o->kind == MQ_KIND_FIFO && bench_getters(o) == 1;
 }
 
 static bool consumer_init(struct consumer *c, const struct bench_job *job)
@@ -23,7 +23,7 @@ static bool consumer_init(struct consumer *c, const struct bench_job *job)
     *c = (struct consumer){.job = job, .options = o};
     c->items = calloc(o->batch, sizeof *c->items);
     if (checks_order(o))
-        c->next = calloc(o->producers, sizeof *c->next);
+        c->next = calloc(bench_putters(o), sizeof *c->next);
     return c->items && (c->next || !checks_order(o));
 }
 
@@ -35,7 +35,7 @@ static void consumer_done(struct consumer *c)
 
 static enum mq_status get_some(struct consumer *c, size_t *ret_count)
 {
-    if (c->options->mode == BENCH_BATCH || c->options->mode == BENCH_AUTO)
+    if (c->options->mode == BENCH_BATCH)
         return mqc_get_many(c->job->queue, c->options->batch, MQ_FOREVER, c->items, ret_count);
     *ret_count = 1;
     return mqc_get(c->job->queue, MQ_FOREVER, &c->items[0]);
@@ -43,7 +43,7 @@ static enum mq_status get_some(struct consumer *c, size_t *ret_count)
 
 static enum mq_status finish(struct consumer *c, size_t count)
 {
-    if (c->options->mode == BENCH_BATCH || c->options->mode == BENCH_AUTO)
+    if (c->options->mode == BENCH_BATCH)
         return mqc_task_done_many(c->items, count, NULL);
     return mqc_task_done(c->items[0]);
 }
@@ -77,7 +77,7 @@ static void judge(struct consumer *c, size_t count)
         histogram_add(&worker->latency, since(c, time_ns), alike);
 }
 
-/* Gets, judges and finishes what one request brings. False: the phase is over, or it failed. */
+/* Gets, judges and finishes what one request brings. False: it failed. */
 static bool work(struct consumer *c)
 {
     struct bench_worker *worker = c->job->worker;
@@ -85,36 +85,69 @@ static bool work(struct consumer *c)
     enum mq_status status = get_some(c, &count);
     if (status == MQ_INTERRUPTED)
         return true;
-    if (status != MQ_OK) {
-        bench_job_fail(c->job, "get", status);
-        return false;
-    }
+    if (status != MQ_OK)
+        return bench_job_fail(c->job, "get", status);
     c->now_ns = bench_now_ns();
     judge(c, count);
     if (worker->requests++ == 0)
         worker->first_ns = c->now_ns;
     uint64_t before_ns = c->now_ns;
     status = finish(c, count);
-    if (status != MQ_OK) {
-        bench_job_fail(c->job, "task_done", status);
-        return false;
-    }
+    if (status != MQ_OK)
+        return bench_job_fail(c->job, "task_done", status);
     c->now_ns = bench_now_ns();
     histogram_add(&worker->done_latency, c->now_ns - before_ns, count);
-    worker->items += count;
-    worker->last_ns = c->now_ns;
+    bench_worker_count(worker, count);
     if (bench_phase_done(c->job->phase, count))
         bench_job_complete(c->job);
     return true;
 }
 
+/* The same where the library batches: an item at a time, and the clock is read for those alone that have been
+ * timed. Whether each task_done was accepted is only known at the end. */
+static bool work_ahead(struct consumer *c)
+{
+    struct bench_worker *worker = c->job->worker;
+    struct bench_stamp stamp;
+    struct mqc_item *item;
+    enum mq_status status = mqc_get(c->job->queue, MQ_FOREVER, &item);
+    if (status == MQ_INTERRUPTED)
+        return true;
+    if (status != MQ_OK)
+        return bench_job_fail(c->job, "get", status);
+    if (worker->first_ns == 0)
+        worker->first_ns = bench_now_ns();
+    if (bench_tally_see(&c->job->phase->tally, &worker->findings, c->next, mqc_item_body(item),
+                        mqc_item_size(item), &stamp) &&
+        stamp.is_timed) {
+        c->now_ns = bench_now_ns();
+        histogram_add(&worker->latency, since(c, stamp.time_ns), 1);
+    }
+    status = mqc_task_done(item);
+    if (status != MQ_OK)
+        return bench_job_fail(c->job, "task_done", status);
+    bench_worker_count(worker, 1);
+    if (bench_phase_done(c->job->phase, 1))
+        bench_job_complete(c->job);
+    return true;
+}
+
+static void run(struct consumer *c)
+{
+    const struct bench_floor *floor = c->job->floor;
+    bool (*step)(struct consumer *) = c->options->mode == BENCH_AUTO ? work_ahead : work;
+    while (!floor->is_over && !floor->stops && step(c))
+        continue;
+    if (c->options->mode == BENCH_AUTO && !floor->stops)
+        bench_job_flush(c->job, "task_done");
+}
+
 void bench_consume(struct bench_job *job)
 {
     struct consumer c;
-    if (!consumer_init(&c, job))
-        bench_floor_fail(job->floor, MQ_NO_MEMORY, "consumer %u: out of memory", job->worker->index + 1);
+    if (consumer_init(&c, job))
+        run(&c);
     else
-        while (!job->floor->is_over && !job->floor->stops && work(&c))
-            continue;
+        bench_floor_fail(job->floor, MQ_NO_MEMORY, "consumer %u: out of memory", job->worker->index + 1);
     consumer_done(&c);
 }

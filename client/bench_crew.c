@@ -52,12 +52,17 @@ static bool open_client(struct bench_floor *floor, const struct bench_crew *crew
         .client_name = name,
         .connect_timeout_ms = floor->connect_timeout_ms,
         .close_timeout_ms = 1000,
+        .async_items = floor->options.window,
     };
+    struct mqc_queue_options queue = {.mode = MQC_OPEN_NAME};
+    if (floor->options.mode == BENCH_AUTO)
+        options.given |= MQC_OPTION_ASYNC_ITEMS;
+    if (floor->options.mode == BENCH_AUTO && !crew->is_producer)
+        queue.prefetch = (uint32_t)floor->options.window;
     enum mq_status status = mqc_open(floor->endpoint, &options, &job->mqc);
     crew_client = job->mqc;
     if (status == MQ_OK)
-        status = mqc_queue_open(job->mqc, floor->options.queue_name,
-                                &(struct mqc_queue_options){.mode = MQC_OPEN_NAME}, &job->queue);
+        status = mqc_queue_open(job->mqc, floor->options.queue_name, &queue, &job->queue);
     if (status != MQ_OK)
         bench_floor_fail(floor, status, "%s %u: %s", kind, number, mqc_error(job->mqc));
     return status == MQ_OK;
@@ -97,6 +102,7 @@ static void run_phase(const struct bench_crew *crew, const struct bench_job *com
     for (unsigned i = 0; i < crew->count; i++) {
         jobs[i] = *common;
         jobs[i].worker = &common->floor->workers[crew->first + i];
+        jobs[i].timings = common->timings + i * (common->floor->options.window + 1);
         reset(jobs[i].worker);
     }
     while (started < crew->count && pthread_create(&threads[started], NULL, work, &jobs[started]) == 0)
@@ -140,12 +146,18 @@ static void run_phases(struct bench_floor *floor, struct bench_crew *crew, struc
 static void crew_main(struct bench_floor *floor, struct bench_crew *crew)
 {
     struct bench_job job = {.floor = floor};
+    size_t timing_count = crew->count * (floor->options.window + 1);
+    struct bench_timing *timings = calloc(timing_count, sizeof *timings);
     set_signals(floor);
+    job.timings = timings;
     await_gate(floor, 0);
+    if (!timings)
+        bench_floor_fail(floor, MQ_NO_MEMORY, "out of memory");
     if (!floor->stops && open_client(floor, crew, &job))
         run_phases(floor, crew, &job);
     mqc_queue_close(job.queue);
     mqc_close(job.mqc);
+    free(timings);
 }
 
 bool bench_crews_start(struct bench_floor *floor)

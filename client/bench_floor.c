@@ -29,13 +29,15 @@ static void add_phase(struct bench_floor *floor, enum bench_phase_kind kind, uin
     const struct bench_options *o = &floor->options;
     struct bench_phase *phase = &floor->phases[floor->phase_count++];
     uint64_t state = bench_now_ns() + ((uint64_t)getpid() << 32) + floor->phase_count;
-    uint64_t each = quota ? quota / o->producers + 1 : (uint64_t)duration_ms * PUTS_PER_MS_MAX + 1;
+    uint64_t each = quota ? quota / bench_putters(o) + 1 : (uint64_t)duration_ms * PUTS_PER_MS_MAX + 1;
     phase->kind = kind;
     phase->quota = quota;
-    phase->tally = (struct bench_tally){
-        .run = (uint32_t)bench_random(&state), .size = o->size, .producers = o->producers, .items_max = each};
+    phase->tally = (struct bench_tally){.run = (uint32_t)bench_random(&state),
+                                        .size = o->size,
+                                        .producers = bench_putters(o),
+                                        .items_max = each};
     atomic_store(&phase->target, UINT64_MAX);
-    atomic_store(&phase->putting, o->producers);
+    atomic_store(&phase->putting, bench_putters(o));
 }
 
 static void plan_phases(struct bench_floor *floor)
@@ -65,9 +67,8 @@ static size_t tally_size(const struct bench_tally *tally)
 /* The parts stand one behind the other. Returns where the next one begins. */
 static size_t lay_out(struct bench_floor *floor, size_t *ret_workers, size_t *ret_crews)
 {
-    const struct bench_options *o = &floor->options;
     *ret_workers = rounded(sizeof *floor);
-    *ret_crews = *ret_workers + rounded((o->producers + o->consumers) * sizeof(struct bench_worker));
+    *ret_crews = *ret_workers + rounded(floor->worker_count * sizeof(struct bench_worker));
     return *ret_crews + rounded(floor->crew_count * sizeof(struct bench_crew));
 }
 
@@ -91,15 +92,17 @@ static size_t place_tallies(struct bench_floor *floor, char *base, size_t at)
 static void name_workers(struct bench_floor *floor)
 {
     const struct bench_options *o = &floor->options;
-    for (unsigned i = 0; i < o->producers + o->consumers; i++) {
-        floor->workers[i].is_producer = i < o->producers;
-        floor->workers[i].index = i < o->producers ? i : i - o->producers;
+    unsigned putters = bench_putters(o), first = 0;
+    for (unsigned i = 0; i < floor->worker_count; i++) {
+        floor->workers[i].is_producer = i < putters;
+        floor->workers[i].index = i < putters ? i : i - putters;
     }
     for (unsigned i = 0; i < floor->crew_count; i++) {
         struct bench_crew *crew = &floor->crews[i];
-        crew->first = o->threads ? i * o->producers : i;
-        crew->is_producer = floor->workers[crew->first].is_producer;
-        crew->count = !o->threads ? 1 : crew->is_producer ? o->producers : o->consumers;
+        crew->first = first;
+        crew->is_producer = first < putters;
+        crew->count = !o->threads ? o->lanes : crew->is_producer ? putters : bench_getters(o);
+        first += crew->count;
     }
 }
 
@@ -108,6 +111,7 @@ struct bench_floor *bench_floor_new(const struct bench_options *options)
     struct bench_floor plan = {.options = *options, .director = getpid()};
     plan.crew_count =
         options->threads ? 1 + (options->consumers > 0) : options->producers + options->consumers;
+    plan.worker_count = bench_putters(options) + bench_getters(options);
     plan_phases(&plan);
     size_t workers_at, crews_at, tallies_at = lay_out(&plan, &workers_at, &crews_at);
     plan.size = place_tallies(&plan, NULL, tallies_at);

@@ -31,8 +31,7 @@ struct bench_phase {
     uint64_t start_ns;    /* the schedule of --rate begins here */
     uint64_t deadline_ns; /* of puts without a quota */
     _Alignas(64) _Atomic uint64_t done;
-    _Alignas(64) _Atomic uint64_t put_so_far; /* for those who watch */
-    _Atomic uint64_t put;                     /* by producers that have ended */
+    _Alignas(64) _Atomic uint64_t put; /* by producers that have ended */
     _Atomic uint64_t target; /* as many items there are to get: known when all producers have ended */
     atomic_uint putting;     /* producers that have not ended */
     atomic_bool is_complete; /* everything has been put and done */
@@ -42,8 +41,9 @@ struct bench_phase {
 /* A thread, and what it has measured in its last phase but the warm-up. Cache lines are its own. */
 struct bench_worker {
     _Alignas(64) bool is_producer;
-    unsigned index; /* among its kind */
-    uint64_t items, requests;
+    unsigned index;         /* among its kind */
+    _Atomic uint64_t items; /* so far */
+    uint64_t requests;
     uint64_t first_ns, last_ns;    /* beginning of the first request, end of the last */
     struct histogram latency;      /* of puts; from put to get */
     struct histogram done_latency; /* consumer: of task_done */
@@ -78,6 +78,7 @@ struct bench_floor {
 
     unsigned phase_count, crew_count;
     struct bench_phase phases[BENCH_PHASES_MAX];
+    unsigned worker_count;
     struct bench_worker *workers; /* producers, then consumers */
     struct bench_crew *crews;
 };

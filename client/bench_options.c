@@ -12,7 +12,9 @@
 enum {
     WORKERS_MAX = 256,
     BATCH_MAX = 65536,
+    WINDOW_DEFAULT = 1024,
     WINDOW_MAX = 1 << 20,
+    LANES_MAX = 64,
     BUFFER_MAX = 1 << 30 /* bytes of the bodies of one batch */
 };
 
@@ -25,7 +27,7 @@ const struct cli_option bench_option_list[] = {
     {CLI_LONG_DURATION, "duration", "D", "put for so long instead of a number of items"},
     {CLI_LONG_WARM_UP, "warm-up", "D", "put and get for so long before, unmeasured (default 500ms; 0: not)"},
     {CLI_LONG_BATCH, "batch", "N|auto", "items a request; auto (default): the library gathers them"},
-    {CLI_LONG_WINDOW, "window", "N", "with auto: items in flight, and fetched ahead (default 1024)"},
+    {CLI_LONG_WINDOW, "window", "N", "items in flight of each with auto (default 1024); else requests, 1"},
     {CLI_LONG_SYNC, "sync", NULL, "one at a time: each put, get and task_done is waited for"},
     {CLI_LONG_HANDOFF, "handoff", NULL, "the same, and the next put comes when the get waits again"},
     {CLI_LONG_FILL, "fill", NULL, "all puts before the first get"},
@@ -65,6 +67,18 @@ static int read_rate(const struct cli *cli, struct bench_options *o)
     return CLI_OK;
 }
 
+static int read_window(const struct cli *cli, struct bench_options *o)
+{
+    bool is_auto = o->mode == BENCH_AUTO;
+    int64_t window = is_auto ? WINDOW_DEFAULT : 1;
+    if (cli_given(cli, CLI_LONG_WINDOW) && o->mode != BENCH_AUTO && o->mode != BENCH_BATCH)
+        return cli_usage(cli, "--window excludes --sync and --handoff");
+    int code = cli_integer_value(cli, CLI_LONG_WINDOW, 1, is_auto ? WINDOW_MAX : LANES_MAX, &window);
+    o->window = is_auto ? (size_t)window : 0;
+    o->lanes = is_auto ? 1 : (unsigned)window;
+    return code;
+}
+
 static int read_mode(const struct cli *cli, struct bench_options *o)
 {
     const char *batch = cli->values[CLI_LONG_BATCH];
@@ -72,21 +86,16 @@ static int read_mode(const struct cli *cli, struct bench_options *o)
     if (sync + handoff + (batch != NULL) > 1)
         return cli_usage(cli, "--batch, --sync and --handoff exclude each other");
     o->mode = sync ? BENCH_SYNC : handoff ? BENCH_HANDOFF : BENCH_AUTO;
-    int64_t items = 1, window = (int64_t)o->window;
+    int64_t items = 1;
     int code = CLI_OK;
     if (batch && strcmp(batch, "auto") != 0) {
         o->mode = BENCH_BATCH;
         code = cli_integer_value(cli, CLI_LONG_BATCH, 1, BATCH_MAX, &items);
     }
-    if (code == CLI_OK && cli_given(cli, CLI_LONG_WINDOW) && o->mode != BENCH_AUTO)
-        return cli_usage(cli, "--window is for --batch auto; otherwise each has one request in flight");
-    if (code == CLI_OK)
-        code = cli_integer_value(cli, CLI_LONG_WINDOW, 1, WINDOW_MAX, &window);
-    o->batch = o->mode == BENCH_AUTO ? 256 : (size_t)items;
-    o->window = (size_t)window;
+    o->batch = (size_t)items;
     if (code == CLI_OK && o->size > BUFFER_MAX / o->batch)
         return cli_usage(cli, "a batch of %zu bodies of %zu bytes is too much", o->batch, o->size);
-    return code;
+    return code == CLI_OK ? read_window(cli, o) : code;
 }
 
 static int read_workers(const struct cli *cli, struct bench_options *o)
@@ -146,7 +155,7 @@ static int read_queue(const struct cli *cli, struct bench_options *o)
 
 int bench_options_read(struct cli *cli, struct bench_options *ret_options)
 {
-    struct bench_options o = {.size = 100, .warm_up_ms = 500, .window = 1024};
+    struct bench_options o = {.size = 100, .warm_up_ms = 500};
     static int (*const readers[])(const struct cli *, struct bench_options *) = {
         read_size, read_rate, read_mode, read_workers, read_length, read_queue};
     int code = CLI_OK;

@@ -22,6 +22,7 @@ struct bench_options {
     int64_t warm_up_ms;  /* 0: none */
     size_t batch;        /* items a request at most */
     size_t window;       /* BENCH_AUTO: items in flight of a producer, and fetched ahead by a consumer */
+    unsigned lanes;      /* requests in flight of each: BENCH_BATCH has threads for them, others have 1 */
     double rate;         /* puts a second of all producers together; 0: as fast as it goes */
     enum mq_kind kind;
     int64_t maxsize;      /* of the queue */
@@ -30,6 +31,16 @@ struct bench_options {
 };
 
 extern const struct cli_option bench_option_list[];
+
+/* How many threads put, and get, over how many clients each. */
+static inline unsigned bench_putters(const struct bench_options *o)
+{
+    return o->producers * o->lanes;
+}
+static inline unsigned bench_getters(const struct bench_options *o)
+{
+    return o->consumers * o->lanes;
+}
 
 /* From the command line. CLI_OK, or the failure has been reported. */
 int bench_options_read(struct cli *cli, struct bench_options *ret_options);

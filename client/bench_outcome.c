@@ -17,7 +17,7 @@ static void gather_times(const struct bench_floor *floor, struct bench_outcome *
 {
     const struct bench_phase *last = &floor->phases[floor->phase_count - 1];
     uint64_t put_ns = UINT64_MAX, got_ns = UINT64_MAX, stored_ns = 0;
-    for (unsigned i = 0; i < floor->options.producers + floor->options.consumers; i++) {
+    for (unsigned i = 0; i < floor->worker_count; i++) {
         const struct bench_worker *w = &floor->workers[i];
         uint64_t *first = w->is_producer ? &put_ns : &got_ns;
         *first = least(w->first_ns, *first);
@@ -41,7 +41,7 @@ void bench_outcome_gather(const struct bench_floor *floor, struct bench_outcome 
     const struct bench_phase *last = &floor->phases[floor->phase_count - 1];
     out->items = last->target;
     gather_times(floor, out);
-    for (unsigned i = 0; i < floor->options.producers + floor->options.consumers; i++) {
+    for (unsigned i = 0; i < floor->worker_count; i++) {
         const struct bench_worker *w = &floor->workers[i];
         histogram_merge(w->is_producer ? &out->put : &out->handoff, &w->latency);
         histogram_merge(&out->done, &w->done_latency);

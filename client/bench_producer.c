@@ -8,7 +8,9 @@
 
 enum {
     HANDOFF_PAUSE_US = 200, /* for the consumer to wait in its get again */
-    HANDOFF_LOOK_US = 50
+    HANDOFF_LOOK_US = 50,
+    TIMED_MASK = 15,        /* of items that the library batches one in 16 is timed, at random, */
+    TIMED_RATE_MAX = 100000 /* ... but all if no more a second are asked for */
 };
 
 struct producer {
@@ -22,6 +24,7 @@ struct producer {
     uint64_t random;
     uint64_t next, quota; /* sequence numbers */
     uint64_t now_ns;
+    size_t timed; /* items so far */
 };
 
 static bool producer_init(struct producer *p, const struct bench_job *job)
@@ -55,7 +58,7 @@ static void producer_done(struct producer *p)
 /* When this producer's item is due: those of all producers take turns. */
 static uint64_t due_ns(const struct producer *p, uint64_t sequence)
 {
-    double turn = (double)sequence * p->options->producers + p->job->worker->index;
+    double turn = (double)sequence * p->job->phase->tally.producers + p->job->worker->index;
     return p->job->phase->start_ns + (uint64_t)(turn * 1e9 / p->options->rate);
 }
 
@@ -98,11 +101,11 @@ static size_t count_due(struct producer *p)
     return due;
 }
 
-static void stamp(struct producer *p, size_t count)
+static void stamp(struct producer *p, size_t count, bool is_timed)
 {
     const struct bench_job *job = p->job;
     struct bench_stamp stamp = {
-        .run = job->phase->tally.run, .producer = (uint16_t)job->worker->index, .is_timed = 1};
+        .run = job->phase->tally.run, .producer = (uint16_t)job->worker->index, .is_timed = is_timed};
     for (size_t i = 0; i < count; i++) {
         stamp.sequence = p->next + i;
         stamp.time_ns = p->options->rate > 0 ? due_ns(p, stamp.sequence) : p->now_ns;
@@ -117,7 +120,7 @@ static enum mq_status put_some(struct producer *p, const struct mqc_put *puts, s
                                size_t *ret_stored)
 {
     struct mqc_queue *queue = p->job->queue;
-    if (p->options->mode == BENCH_BATCH || p->options->mode == BENCH_AUTO)
+    if (p->options->mode == BENCH_BATCH)
         return mqc_put_many(queue, puts, count, MQ_FOREVER, ret_stored);
     enum mq_status status;
     if (puts->priority.type == MQ_KEY_NONE)
@@ -141,7 +144,7 @@ static bool put_all(struct producer *p, size_t count)
         if (status == MQ_OK)
             continue;
         if (status != MQ_INTERRUPTED)
-            bench_job_fail(p->job, "put", status);
+            return bench_job_fail(p->job, "put", status);
         if (p->job->floor->stops)
             return false;
     }
@@ -170,24 +173,69 @@ static void await_handoff(struct producer *p)
     p->now_ns = bench_now_ns();
 }
 
+/* Puts what goes into one request, and waits for it. False: it failed. */
+static bool step(struct producer *p)
+{
+    if (p->options->mode == BENCH_HANDOFF)
+        await_handoff(p);
+    size_t count = count_due(p);
+    if (p->job->worker->requests == 0)
+        p->job->worker->first_ns = p->now_ns;
+    stamp(p, count, true);
+    if (!put_all(p, count))
+        return false;
+    measure(p, count);
+    bench_worker_count(p->job->worker, count);
+    return true;
+}
+
+/* On the library's thread, which alone measures while items are under way. */
+static void on_timed(void *context, enum mq_status status, uint64_t id)
+{
+    (void)id;
+    const struct bench_timing *timing = context;
+    if (status == MQ_OK)
+        histogram_add(timing->latency, bench_now_ns() - timing->since_ns, 1);
+}
+
+/* The same where the library batches: an item at a time. What is refused is told by the flush at the end. */
+static bool step_async(struct producer *p)
+{
+    bool times_all = p->options->rate > 0 && p->options->rate <= TIMED_RATE_MAX;
+    bool is_timed = times_all || (bench_random(&p->random) & TIMED_MASK) == 0 || p->next == 0;
+    struct bench_timing *timing = &p->job->timings[p->timed % (p->options->window + 1)];
+    if (is_timed)
+        p->now_ns = bench_now_ns();
+    count_due(p);
+    if (p->next == 0)
+        p->job->worker->first_ns = p->now_ns;
+    stamp(p, 1, is_timed);
+    enum mq_status status;
+    do {
+        *timing = (struct bench_timing){.latency = p->latency, .since_ns = p->times_ns[0]};
+        status = mqc_put_async(p->job->queue, p->puts, is_timed ? on_timed : NULL, timing);
+    } while (status == MQ_INTERRUPTED && !p->job->floor->stops);
+    if (status == MQ_INTERRUPTED)
+        return false;
+    if (status != MQ_OK)
+        return bench_job_fail(p->job, "put", status);
+    p->timed += is_timed;
+    p->next++;
+    bench_worker_count(p->job->worker, 1);
+    return true;
+}
+
 static void run(struct producer *p)
 {
-    struct bench_worker *worker = p->job->worker;
+    bool (*put)(struct producer *) = p->options->mode == BENCH_AUTO ? step_async : step;
     p->now_ns = bench_now_ns();
-    while (!is_over(p)) {
-        if (p->options->mode == BENCH_HANDOFF)
-            await_handoff(p);
-        size_t count = count_due(p);
-        if (worker->requests == 0)
-            worker->first_ns = p->now_ns;
-        stamp(p, count);
-        if (!put_all(p, count))
-            break;
-        measure(p, count);
-        atomic_fetch_add_explicit(&p->job->phase->put_so_far, count, memory_order_relaxed);
+    while (!is_over(p) && put(p))
+        continue;
+    if (p->options->mode == BENCH_AUTO) {
+        bench_job_flush(p->job, "put");
+        p->now_ns = bench_now_ns();
     }
-    worker->last_ns = p->now_ns;
-    worker->items = p->next;
+    p->job->worker->last_ns = p->now_ns;
 }
 
 void bench_produce(struct bench_job *job)

@@ -38,6 +38,7 @@ static void add(struct facts *facts, const char *name, json_t *value)
 static void add_setting(struct facts *facts, const struct bench_options *o, const char *endpoint)
 {
     bool is_auto = o->mode == BENCH_AUTO;
+    unsigned clients = o->threads ? 1 : o->producers;
     add(facts, "server", endpoint ? json_string(endpoint) : json_null());
     add(facts, "mode", json_string(bench_mode_name(o->mode)));
     add(facts, "producers", whole(o->producers));
@@ -46,7 +47,7 @@ static void add_setting(struct facts *facts, const struct bench_options *o, cons
     add(facts, "kind", json_string(mq_kind_name(o->kind)));
     add(facts, "size", whole(o->size));
     add(facts, "batch", is_auto ? json_string("auto") : whole(o->batch));
-    add(facts, "in_flight", whole(o->producers * (is_auto ? o->window : o->batch)));
+    add(facts, "in_flight", whole(is_auto ? clients * o->window : bench_putters(o) * o->batch));
     add(facts, "fetched_ahead", whole(is_auto ? o->window : 0));
     add(facts, "rate", o->rate > 0 ? json_real(o->rate) : json_null());
     add(facts, "fill", json_boolean(o->fill));
@@ -179,7 +180,8 @@ static void show_workload(struct cli_output *out, const struct bench_options *o)
     if (o->mode == BENCH_AUTO)
         cli_output_print(out, "batched by the library, window %zu", o->window);
     else if (o->mode == BENCH_BATCH)
-        cli_output_print(out, "%zu a request", o->batch);
+        cli_output_print(out, "%zu a request, %u request%s in flight", o->batch, o->lanes,
+                         o->lanes == 1 ? "" : "s");
     else
         cli_output_print(out, "one at a time%s", o->mode == BENCH_HANDOFF ? ", to a waiting get" : "");
     if (o->rate > 0)
@@ -214,7 +216,7 @@ static void show_text(struct cli_output *out, const struct bench_floor *floor, c
                      rate * (double)options->size / MEBI, o->items, (double)o->run_ns / 1e9);
     if (options->consumers)
         cli_output_print(out, "; each was got once, whole%s",
-                         options->kind == MQ_KIND_FIFO && options->consumers == 1 ? ", in order" : "");
+                         options->kind == MQ_KIND_FIFO && bench_getters(options) == 1 ? ", in order" : "");
     cli_output_print(out, "\n");
     if (options->fill)
         cli_output_print(out, "%.0f puts/s, %.0f gets/s; broker memory when full %.1f MiB\n",

@@ -43,7 +43,9 @@ static void show_progress(struct director *d, const struct bench_phase *phase)
     if (!cli_progress_is_due(&d->progress))
         return;
     uint64_t now_ns = bench_now_ns();
-    uint64_t put = phase->put_so_far, done = phase->done;
+    uint64_t put = 0, done = phase->done;
+    for (unsigned i = 0; i < bench_putters(&d->floor->options); i++)
+        put += d->floor->workers[i].items;
     uint64_t moving = phase->kind == BENCH_PUTS ? put : done;
     double seconds = (double)(now_ns - d->shown_ns) / 1e9;
     double rate = moving > d->shown_done && seconds > 0 ? (double)(moving - d->shown_done) / seconds : 0;

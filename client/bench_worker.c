@@ -3,11 +3,21 @@
 
 enum { JOIN_MS = 10000 }; /* nobody works any more */
 
-void bench_job_fail(const struct bench_job *job, const char *call, enum mq_status status)
+bool bench_job_fail(const struct bench_job *job, const char *call, enum mq_status status)
 {
     const char *text = mqc_error(job->mqc);
     bench_floor_fail(job->floor, status, "%s %u: %s: %s", job->worker->is_producer ? "producer" : "consumer",
                      job->worker->index + 1, call, *text ? text : mqc_strerror(status));
+    return false;
+}
+
+bool bench_job_flush(const struct bench_job *job, const char *call)
+{
+    enum mq_status status;
+    do
+        status = mqc_flush(job->mqc, MQ_FOREVER);
+    while (status == MQ_INTERRUPTED && !job->floor->stops);
+    return status == MQ_OK || bench_job_fail(job, call, status);
 }
 
 /* Where each task_done was waited for, it was the last. Otherwise some may still be on their way: the broker

@@ -51,6 +51,36 @@ static void a_whole_number_is_nothing_else(void)
     CHECK(!cli_parse_integer("11", 1, 10, &value));
 }
 
+static long long size(const char *text)
+{
+    uint64_t value = 0;
+    return cli_parse_size(text, &value) ? (long long)value : -1;
+}
+
+static void a_size_is_bytes_or_has_a_unit_of_1024(void)
+{
+    CHECK_EQUAL(size("0"), 0);
+    CHECK_EQUAL(size("100"), 100);
+    CHECK_EQUAL(size("1k"), 1024);
+    CHECK_EQUAL(size("16M"), 16 << 20);
+    CHECK_EQUAL(size("2G"), INT64_C(2) << 30);
+    CHECK_EQUAL(size("9223372036854775807"), INT64_MAX);
+    const char *const wrong[] = {"",   "k",   "-1", "+1",   " 1",          "1 k",
+                                 "1K", "1kk", "1b", "1.5k", "8589934592G", "9223372036854775808"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        CHECK_EQUAL(size(wrong[i]), -1);
+}
+
+static void a_decimal_is_nothing_else(void)
+{
+    double value = 0;
+    CHECK(cli_parse_decimal("2.5e3", &value));
+    CHECK(value == 2500);
+    const char *const wrong[] = {"", " 1", "1 ", "0x1", "inf", "nan", "1e999", "."};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        CHECK(!cli_parse_decimal(wrong[i], &value));
+}
+
 /* The key's type, if it is not a tuple. */
 static enum mq_key_type type_of(const char *text)
 {
@@ -102,6 +132,8 @@ static const struct unit_test tests[] = {
     UNIT(a_short_duration_does_not_become_zero),
     UNIT(what_is_not_a_duration_is_refused),
     UNIT(a_whole_number_is_nothing_else),
+    UNIT(a_size_is_bytes_or_has_a_unit_of_1024),
+    UNIT(a_decimal_is_nothing_else),
     UNIT(a_priority_is_an_integer_else_a_decimal_else_a_string),
     UNIT(a_decimal_beyond_the_largest_is_refused),
     UNIT(a_comma_makes_a_tuple),

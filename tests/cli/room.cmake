@@ -1,6 +1,6 @@
 # The command: shell scripts against a real broker, and the unit tests of its pure parts.
-foreach(name parse input json run)
-  target_link_libraries(unit_cli_${name} PRIVATE cli_parts)
+foreach(name cli_parse cli_input cli_json cli_run histogram bench_tally)
+  target_link_libraries(unit_${name} PRIVATE cli_parts)
 endforeach()
 
 # More queues than anybody wants to make one command at a time.
