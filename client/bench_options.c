@@ -12,7 +12,7 @@
 enum {
     WORKERS_MAX = 256,
     BATCH_MAX = 65536,
-    WINDOW_DEFAULT = 1024,
+    WINDOW_DEFAULT = 4096,
     WINDOW_MAX = 1 << 20,
     LANES_MAX = 64,
     BUFFER_MAX = 1 << 30 /* bytes of the bodies of one batch */
@@ -27,7 +27,7 @@ const struct cli_option bench_option_list[] = {
     {CLI_LONG_DURATION, "duration", "D", "put for so long instead of a number of items"},
     {CLI_LONG_WARM_UP, "warm-up", "D", "put and get for so long before, unmeasured (default 500ms; 0: not)"},
     {CLI_LONG_BATCH, "batch", "N|auto", "items a request; auto (default): the library gathers them"},
-    {CLI_LONG_WINDOW, "window", "N", "items in flight of each with auto (default 1024); else requests, 1"},
+    {CLI_LONG_WINDOW, "window", "N", "items in flight of each with auto (default 4096); else requests, 1"},
     {CLI_LONG_SYNC, "sync", NULL, "one at a time: each put, get and task_done is waited for"},
     {CLI_LONG_HANDOFF, "handoff", NULL, "the same, and the next put comes when the get waits again"},
     {CLI_LONG_FILL, "fill", NULL, "all puts before the first get"},
