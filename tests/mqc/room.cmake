@@ -3,10 +3,13 @@ mq_library(mqc_fake tests/mqc/fake.c)
 target_include_directories(mqc_fake PUBLIC tests/mqc broker)
 target_link_libraries(mqc_fake PUBLIC e2e_support codec PkgConfig::ZMQ)
 
-foreach(part arguments line calls put threads)
+foreach(part arguments line calls put async async_trouble threads)
   add_executable(mqc_${part} tests/mqc/${part}.c)
   target_link_libraries(mqc_${part} PRIVATE mqc_fake)
   threads_test(mqc_${part} mqc_${part})
+endforeach()
+foreach(part async async_trouble)
+  target_sources(mqc_${part} PRIVATE tests/mqc/async_rig.c)
 endforeach()
 
 # With the library's objects themselves, so that their allocations can be made to fail.
