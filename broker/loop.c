@@ -17,6 +17,7 @@
 #include "link.h"
 #include "machine.h"
 #include "outbox.h"
+#include "trim.h"
 
 /* What a turn reads and sends at most; the rest waits for the next one. ROUTER takes frames from its peers by
  * turns, so this is how long the answer to one of them waits for the others: about a millisecond. */
@@ -53,6 +54,7 @@ struct loop {
     bool has_answers;    /* some are left over from the last turn */
     bool has_events;     /* the monitor has, too */
     uint64_t watched_ms; /* when monitor and signals were looked at */
+    struct trim trim;
     struct pollfd fds[FDS];
     uint32_t descriptors;
     struct outbox outbox;
@@ -204,10 +206,23 @@ static void read_signals(struct loop *l)
 
 /* --- the turn --- */
 
+static void give_memory_back(struct loop *l, uint64_t now_ms)
+{
+    struct broker_stat stat;
+    engine_stat(l->engine, &stat);
+    if (trim_is_due(&l->trim, now_ms, stat.memory + outbox_unsent(&l->outbox)))
+        machine_trim_memory();
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int timeout_ms(const struct loop *l, uint64_t now_ms)
 {
-    uint64_t engine = engine_deadline_ms(l->engine), link = link_deadline_ms(l->link);
-    uint64_t deadline = engine < link ? engine : link;
+    uint64_t deadline = earliest(engine_deadline_ms(l->engine), link_deadline_ms(l->link));
+    deadline = earliest(deadline, trim_deadline_ms(&l->trim));
     if (!l->is_drained || l->has_answers || l->has_events || deadline <= now_ms)
         return 0;
     if (deadline == UINT64_MAX)
@@ -247,6 +262,7 @@ static void turn(struct loop *l, uint64_t now_ms)
     link_tick(l->link, now_ms);
     engine_tick(l->engine, now_ms);
     send_answers(l, now_ms, TURN_ANSWERS_MAX, TURN_SENT_MAX);
+    give_memory_back(l, now_ms);
 }
 
 void loop_run(struct loop *l)
@@ -391,6 +407,7 @@ enum loop_result loop_new(const struct options *options, uint32_t descriptors, s
     }
     *l = (struct loop){
         .engine = engine, .log = log, .options = options, .descriptors = descriptors, .signals = -1};
+    trim_init(&l->trim);
     for (size_t i = 0; i < OPTIONS_BINDS_MAX; i++)
         l->guards[i].fd = -1;
     enum loop_result result = open_loop(l, error);

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -70,6 +71,11 @@ uint64_t machine_memory(void)
 {
     uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     return smaller(ram, control_group_memory());
+}
+
+void machine_trim_memory(void)
+{
+    malloc_trim(0);
 }
 
 uint32_t machine_raise_descriptors(uint32_t wanted)

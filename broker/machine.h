@@ -9,6 +9,9 @@
  * lower. */
 uint64_t machine_memory(void);
 
+/* Gives what malloc has free back to the system. */
+void machine_trim_memory(void);
+
 /* Raises the number of descriptors that may be open, to `wanted` or as far as that is allowed. Returns how
  * many may be open now. */
 uint32_t machine_raise_descriptors(uint32_t wanted);

@@ -41,6 +41,11 @@ void outbox_done(struct outbox *o)
     o->by_fd = NULL;
 }
 
+size_t outbox_unsent(const struct outbox *o)
+{
+    return atomic_load_explicit(&o->all.bytes, memory_order_relaxed);
+}
+
 static void count_unsent(struct unsent *unsent, size_t size)
 {
     atomic_fetch_add_explicit(&unsent->frames, 1, memory_order_relaxed);
@@ -87,8 +92,7 @@ static bool reads_too_little(const struct outbox *o, const struct unsent *unsent
     size_t bytes = atomic_load_explicit(&unsent->bytes, memory_order_relaxed);
     return bytes > UNSENT_BYTES_MAX ||
            atomic_load_explicit(&unsent->frames, memory_order_relaxed) > UNSENT_FRAMES_MAX ||
-           (bytes > UNSENT_FAIR_BYTES &&
-            atomic_load_explicit(&o->all.bytes, memory_order_relaxed) > o->bytes_max);
+           (bytes > UNSENT_FAIR_BYTES && outbox_unsent(o) > o->bytes_max);
 }
 
 static int send_part(void *router, zmq_msg_t *part, int flags)

@@ -27,6 +27,9 @@ bool outbox_init(struct outbox *o, struct log *log, uint32_t descriptors, uint64
 /* Only when libzmq's context has ended: its frames point here. */
 void outbox_done(struct outbox *o);
 
+/* Bytes that libzmq still has to send. */
+size_t outbox_unsent(const struct outbox *o);
+
 /* Sends by the ROUTER, never waiting. Takes `memory`, which holds CODEC_HEAD_SIZE bytes and then the frame.
  * False: the connection is gone, or of no use any more, or there is no memory. */
 bool outbox_send(struct outbox *o, void *router, struct bytes route, int fd, void *memory,
