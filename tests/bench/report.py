@@ -63,17 +63,18 @@ class Row:
 
     def cells(self):
         line, (low, middle, high) = self.line, quartiles(self.values)
-        cells = [line.work, amount(line.metric, statistics.median(self.ours)), self.batching[0]]
+        ours, theirs, spread = amount(line.metric, statistics.median(self.ours)), "", ""
         if line.theirs:
             theirs = amount(line.metric_theirs or line.metric, statistics.median(self.theirs))
-            cells += [line.what, theirs, self.batching[1], f"**{short(middle)}** ({short(low)}–{short(high)})"]
-        else:
-            cells += ["", "", "", f"({amount(line.metric, low)}–{amount(line.metric, high)})"]
-        return [*cells, self.goal(), "yes" if self.reached() else "**no**", str(len(self.values))]
+            theirs = f"{line.what}: {theirs} ({self.batching[1]})"
+            spread = f"**{short(middle)}** ({short(low)}–{short(high)})"
+        elif high > low:
+            ours += f" [{amount(line.metric, low)}–{amount(line.metric, high)}]"
+        missed = "" if self.reached() else ", **missed**"
+        return [line.work, f"{ours} ({self.batching[0]})", theirs, spread, self.goal() + missed, str(len(self.values))]
 
 
-HEADS = ["work", "mq", "batch × in flight", "beside", "theirs", "batch × in flight", "ratio (quartiles)", "target",
-         "reached", "rounds"]
+HEADS = ["work", "mq (items a request × requests in flight)", "beside", "ratio (quartiles)", "goal", "rounds"]
 
 
 def markdown(rows):
@@ -82,6 +83,15 @@ def markdown(rows):
     for row in rows:
         if row.values:
             yield "| " + " | ".join(row.cells()) + " |"
+
+
+def put_between(path, begin, end, text):
+    """Replaces what stands in a file between two of its lines."""
+    with open(path, encoding="utf-8") as document:
+        before, rest = document.read().split(begin + "\n", 1)
+    after = rest.split(end + "\n", 1)[1]
+    with open(path, "w", encoding="utf-8") as document:
+        document.write("".join([before, begin, "\n", text, "\n", end, "\n", after]))
 
 
 def machine():
