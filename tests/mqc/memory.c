@@ -39,6 +39,28 @@ static void put_all_ways(struct mqc_queue *queue)
     CHECK(stored <= 5);
 }
 
+static void count_result(void *context, enum mq_status status, uint64_t id)
+{
+    (void)id;
+    ++*(int *)context;
+    REQUIRE(is_excused(status));
+}
+
+/* Each that was accepted has one result, whatever else fails. */
+static void put_async(struct mqc *mqc, struct mqc_queue *queue)
+{
+    static char body[3000];
+    struct mqc_put put = {.body = body, .size = sizeof body};
+    int accepted = 0, told = 0;
+    for (int i = 0; i < 40; i++) {
+        enum mq_status status = mqc_put_async(queue, &put, count_result, &told);
+        TRY(status);
+        accepted += status == MQ_OK;
+    }
+    TRY(mqc_flush(mqc, MQ_FOREVER));
+    CHECK_EQUAL(told, accepted);
+}
+
 static void get_all_ways(struct mqc *mqc, struct mqc_queue *queue)
 {
     struct mqc_item *item, *items[3];
@@ -110,6 +132,7 @@ static void use_everything(void)
     TRY(status);
     if (status == MQ_OK) {
         put_all_ways(queue);
+        put_async(mqc, queue);
         get_all_ways(mqc, queue);
         look_all_ways(mqc, queue);
         put_and_get_much(queue);
