@@ -16,13 +16,14 @@
 
 enum { LEAVE_WITHIN_MS = 5000, LOOK_EVERY_MS = 5 };
 
-static struct mqc *volatile crew_client;
+static struct mqc *volatile crew_client; /* to be interrupted, if it is open */
 
 static void on_interrupt(int number)
 {
     (void)number;
     int saved = errno;
-    mqc_interrupt(crew_client);
+    if (crew_client)
+        mqc_interrupt(crew_client);
     errno = saved;
 }
 
@@ -155,6 +156,7 @@ static void crew_main(struct bench_floor *floor, struct bench_crew *crew)
         bench_floor_fail(floor, MQ_NO_MEMORY, "out of memory");
     if (!floor->stops && open_client(floor, crew, &job))
         run_phases(floor, crew, &job);
+    crew_client = NULL;
     mqc_queue_close(job.queue);
     mqc_close(job.mqc);
     free(timings);
