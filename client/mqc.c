@@ -181,6 +181,7 @@ static void init_lists(struct mqc *m)
     table_init(&m->leases);
     list_init(&m->aheads);
     m->quiet_turn = 1;
+    m->gather.span_ms = GATHER_MS;
     m->renew_due_ms = m->flush_due_ms = NEVER;
 }
 
@@ -293,7 +294,7 @@ void mqc_close(struct mqc *m)
         pthread_cond_wait(&m->unused, &m->lock);
     uint64_t due_ms = add_ms(monotonic_ms(), m->close_timeout_ms);
     gather_send(m);
-    ahead_give_back_all(m, NULL);
+    ahead_close(m, due_ms);
     async_close(m, due_ms);
     helper_stop(m);
     say_bye(m, due_ms);

@@ -107,14 +107,36 @@ void ahead_give_back_all(struct mqc *m, const char *name)
     }
 }
 
-/* What cannot be released for want of memory goes back when the session ends. */
+/* What cannot be released for want of memory goes back when the session ends; what is on its way, when it
+ * comes. */
 void ahead_end(struct mqc_queue *q)
 {
-    ahead_give_back(q);
+    release(q, q->ahead.count);
+    ahead_reset(&q->ahead.policy);
     q->ahead.policy.limit = 0;
+    if (q->ahead.fetch)
+        call_orphan(q->ahead.fetch);
     while (q->ahead.count)
         forget_item(item_of(list_first(&q->ahead.items)));
     note(q);
+}
+
+static bool any_fetch(const struct mqc *m)
+{
+    for (struct list_node *n = list_first(&m->aheads); n; n = list_next(&m->aheads, n))
+        if (queue_of(n)->ahead.fetch)
+            return true;
+    return false;
+}
+
+void ahead_close(struct mqc *m, uint64_t due_ms)
+{
+    wire_turn(m);
+    while (wire_is_ready(m) && any_fetch(m) && monotonic_ms() < due_ms) {
+        call_poll(m, NULL, due_ms);
+        wire_turn(m);
+    }
+    ahead_give_back_all(m, NULL);
 }
 
 void ahead_drop(struct mqc_item *item)

@@ -45,8 +45,10 @@ void ahead_drop(struct mqc_item *item);
 void ahead_give_back(struct mqc_queue *q);
 /* The same for every handle of this queue; NULL: of every queue. */
 void ahead_give_back_all(struct mqc *m, const char *name);
-/* Nothing is fetched ahead any more. */
+/* The handle is closed: all goes back, what is on its way too when it has come. */
 void ahead_end(struct mqc_queue *q);
+/* The client is closed: waits for what is on its way, until due_ms, and all goes back. */
+void ahead_close(struct mqc *m, uint64_t due_ms);
 /* All leases are lost. */
 void ahead_lose_all(struct mqc *m);
 

@@ -368,9 +368,25 @@ bool call_is_blocked(const struct call *c)
     return !is_over(c) && c->may_be_interrupted;
 }
 
+static void end_orphan(struct call *c)
+{
+    c->mqc->detached -= c->orphan;
+    c->orphan = false;
+}
+
+void call_orphan(struct call *c)
+{
+    if (c->orphan || c->left)
+        return;
+    c->orphan = true;
+    c->mqc->detached++;
+    helper_wake(c->mqc);
+}
+
 void call_withdraw(struct call *c, enum mq_status status)
 {
     assert(!c->ended);
+    end_orphan(c);
     if (!c->stopped)
         stop(c, status, "");
     if (list_has(&c->waiting))
@@ -457,6 +473,7 @@ static void end(struct call *c, const struct answer *answer)
 {
     bool is_left = c->left, is_dropped = c->dropped;
     c->ended = true;
+    end_orphan(c);
     if (is_left)
         c->mqc->detached--;
     if (is_left && c->quiet == c->mqc->quiet_turn)
@@ -541,6 +558,7 @@ void call_fail(struct exchange *x, enum mq_status status)
     c->stopped = true;
     if (c->left)
         return;
+    end_orphan(c);
     c->left = true;
     c->mqc->detached++;
     wake(c);

@@ -43,6 +43,7 @@ struct call {
     bool awaits_word;  /* an interrupted put: was it stored? */
     bool stopped;      /* its thread does not wait any more, and `status` says why */
     bool left;         /* nobody wants the answer */
+    bool orphan;       /* nobody waits for it, but it is wanted: the helper reads it */
     bool ended;        /* it is not in the conversation (yet, any more) */
     bool dropped;      /* to be freed when it ends */
     uint64_t sequence; /* of async_begin(), for gathered task_dones */
@@ -78,6 +79,8 @@ void call_detach_quietly(struct call *call);
  * freed when it ends. */
 void call_begin(struct call *call);
 enum mq_status call_adopt(struct call *call, int64_t timeout_ms);
+/* Nobody will adopt it: the helper reads its answer. */
+void call_orphan(struct call *call);
 /* Does its thread wait for what may take long? */
 bool call_is_blocked(const struct call *call);
 /* Nobody waits for it any more: its thread, if there is one, goes on with this status. */

@@ -39,7 +39,7 @@ bool gather_reserve(struct mqc *m)
     call->exchange.request.ids = call->ids;
     call->on_end = judged;
     g->call = call;
-    g->due_ms = add_ms(monotonic_ms(), GATHER_MS);
+    g->due_ms = add_ms(monotonic_ms(), g->span_ms);
     helper_wake_by(m, g->due_ms);
     return true;
 }

@@ -22,6 +22,7 @@ enum {
 
 struct gather {
     struct call *call; /* the request to be; NULL: nothing is gathered */
+    int64_t span_ms;   /* GATHER_MS */
     uint64_t due_ms;   /* it leaves by then */
 };
 

@@ -2,10 +2,17 @@
 #include "fake.h"
 #include "mqc_client.h"
 
+static void open_router(struct fake *f)
+{
+    int limit_ms = LIMIT_MS, zero = 0;
+    f->router = zmq_socket(f->context, ZMQ_ROUTER);
+    REQUIRE(zmq_setsockopt(f->router, ZMQ_RCVTIMEO, &limit_ms, sizeof limit_ms) == 0);
+    REQUIRE(zmq_setsockopt(f->router, ZMQ_LINGER, &zero, sizeof zero) == 0);
+}
+
 void fake_init(struct fake *f)
 {
     size_t size = sizeof f->endpoint;
-    int limit_ms = LIMIT_MS, zero = 0;
     *f = (struct fake){.limits = {.version = MQ_PROTOCOL_VERSION,
                                   .session = 1,
                                   .body_max = MQ_BODY_SIZE_MAX,
@@ -19,9 +26,7 @@ void fake_init(struct fake *f)
     f->in = codec_new();
     f->out = codec_new();
     f->context = zmq_ctx_new();
-    f->router = zmq_socket(f->context, ZMQ_ROUTER);
-    REQUIRE(zmq_setsockopt(f->router, ZMQ_RCVTIMEO, &limit_ms, sizeof limit_ms) == 0);
-    REQUIRE(zmq_setsockopt(f->router, ZMQ_LINGER, &zero, sizeof zero) == 0);
+    open_router(f);
     REQUIRE(zmq_bind(f->router, "tcp://127.0.0.1:*") == 0);
     REQUIRE(zmq_getsockopt(f->router, ZMQ_LAST_ENDPOINT, f->endpoint, &size) == 0);
     zmq_msg_init(&f->peer);
@@ -132,6 +137,13 @@ void fake_vanish(struct fake *f)
 {
     zmq_close(f->router);
     f->router = NULL;
+}
+
+/* Its former self may still be closing. */
+void fake_come_back(struct fake *f)
+{
+    open_router(f);
+    WAIT_UNTIL(zmq_bind(f->router, f->endpoint) == 0, LIMIT_MS);
 }
 
 void fake_goodbye(struct fake *f)

@@ -55,7 +55,8 @@ void fake_say_welcome(struct fake *f, enum mq_status status);
 void fake_welcome(struct fake *f); /* ... a new one, with MQ_OK */
 /* Tells the client that its connection is of no use, which makes it come back on another. */
 void fake_refuse(struct fake *f, enum mq_status status, const char *text);
-void fake_vanish(struct fake *f); /* as if it were killed; the script's last step */
+void fake_vanish(struct fake *f);    /* as if it were killed; the script's last step, but for: */
+void fake_come_back(struct fake *f); /* it listens again */
 /* Takes the bye and answers it. */
 void fake_goodbye(struct fake *f);
 void fake_tell(struct fake *f, int stage);

@@ -1,9 +1,9 @@
 # The client library alone, against a broker that follows a script; and its threads and memory, against a real one.
-mq_library(mqc_fake tests/mqc/fake.c)
+mq_library(mqc_fake tests/mqc/fake.c tests/mqc/ahead_rig.c)
 target_include_directories(mqc_fake PUBLIC tests/mqc broker)
 target_link_libraries(mqc_fake PUBLIC e2e_support codec PkgConfig::ZMQ)
 
-foreach(part arguments line calls put async async_trouble threads)
+foreach(part ahead ahead_leases arguments line calls put async async_trouble threads)
   add_executable(mqc_${part} tests/mqc/${part}.c)
   target_link_libraries(mqc_${part} PRIVATE mqc_fake)
   threads_test(mqc_${part} mqc_${part})
