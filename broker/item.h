@@ -10,7 +10,8 @@ struct item {
     uint64_t id; /* 0 until it is stored in a queue */
     uint64_t stored_ms;
     uint32_t deliveries; /* hand-outs so far */
-    uint32_t key_size;
+    uint32_t size;       /* of key and body together */
+    uint16_t key_size;
 };
 
 struct size_pair {
@@ -19,7 +20,7 @@ struct size_pair {
 
 static inline struct size_pair item_size(const struct item *item)
 {
-    return (struct size_pair){.body = item->record->size - item->key_size, .key = item->key_size};
+    return (struct size_pair){.body = item->size - item->key_size, .key = item->key_size};
 }
 
 static inline struct bytes item_key(const struct item *item)
@@ -29,12 +30,12 @@ static inline struct bytes item_key(const struct item *item)
 
 static inline struct bytes item_body(const struct item *item)
 {
-    return (struct bytes){item->record->data + item->key_size, item->record->size - item->key_size};
+    return (struct bytes){item->record->data + item->key_size, item->size - item->key_size};
 }
 
 /* What an item of this size costs, in bytes of memory, and what its lease costs on top. An item with a key is
  * known by itself from the beginning. */
-enum { ITEM_LEASE_COST = 256, ITEM_KEY_COST = sizeof(struct item) + 8 + 16 };
+enum { ITEM_LEASE_COST = 256, ITEM_KEY_COST = sizeof(struct item) + 8 + 24 };
 
 static inline size_t item_cost(size_t body_size, size_t key_size)
 {

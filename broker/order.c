@@ -25,30 +25,33 @@ struct bytes order_key(const struct order *order, const struct put_item *put)
     return put->key.size || order->kind != MQ_KIND_PRIORITY ? put->key : key_zero();
 }
 
-/* The first bytes of the key decide most comparisons without touching the item. */
-static uint64_t key_rank(struct bytes key)
+/* The first bytes of the key decide most comparisons without touching the item. No key begins like another
+ * (key.h), so these tell all if only zeros follow. */
+static struct pile_rank key_rank(struct bytes key)
 {
     const uint8_t *data = key.data;
-    uint64_t rank = 0;
-    for (size_t i = 0; i < sizeof rank; i++)
-        rank = rank << 8 | (i < key.size ? data[i] : 0);
+    struct pile_rank rank = {.number = 0, .tells_all = true};
+    for (size_t i = 0; i < sizeof rank.number; i++)
+        rank.number = rank.number << 8 | (i < key.size ? data[i] : 0);
+    for (size_t i = sizeof rank.number; i < key.size && rank.tells_all; i++)
+        rank.tells_all = data[i] == 0;
     return rank;
 }
 
-uint64_t order_rank(const struct order *order, struct bytes key, uint64_t id)
+struct pile_rank order_rank(const struct order *order, struct bytes key, uint64_t id)
 {
     switch (order->kind) {
     case MQ_KIND_FIFO:
-        return id;
+        return (struct pile_rank){id, true};
     case MQ_KIND_LIFO:
-        return ~id;
+        return (struct pile_rank){~id, true};
     case MQ_KIND_PRIORITY:
         return key_rank(key);
     }
     abort();
 }
 
-static uint64_t rank_of(const struct order *order, const struct item *item)
+static struct pile_rank rank_of(const struct order *order, const struct item *item)
 {
     return order_rank(order, item_key(item), item->id);
 }
@@ -121,7 +124,7 @@ static struct record *append(struct order *order, struct chunk *chunk, const str
     if (order->kind != MQ_KIND_PRIORITY)
         return record;
     struct item *item = pool_take(&order->stock->items);
-    *item = (struct item){.record = record, .key_size = (uint32_t)key.size};
+    *item = (struct item){.record = record, .size = record->size, .key_size = (uint16_t)key.size};
     record_hold(record, item);
     return record;
 }
@@ -293,10 +296,9 @@ struct order_first order_first(const struct order *order)
     const struct pile *pile = &order->pile;
     assert(order->count > 0);
     if (fresh && pile->count > 0 &&
-        order_rank(order, (struct bytes){0}, record_id(fresh)) > pile->nodes[0].rank)
+        order_rank(order, (struct bytes){0}, record_id(fresh)).number > pile->nodes[0].rank)
         fresh = NULL;
-    const struct record *record = fresh ? fresh : pile_first(pile)->record;
-    return (struct order_first){.record = fresh, .size = record->size};
+    return (struct order_first){.record = fresh, .size = fresh ? fresh->size : pile_first(pile)->size};
 }
 
 /* Takes the fresh record, the first of its kind, out of the list of those. */
@@ -313,7 +315,10 @@ static void leave_fresh(struct order *order, struct record *record)
 static struct item *take_fresh(struct order *order, struct record *record)
 {
     struct item *item = pool_take(&order->stock->items);
-    *item = (struct item){.record = record, .id = record_id(record), .stored_ms = record_stored_ms(record)};
+    *item = (struct item){.record = record,
+                          .id = record_id(record),
+                          .stored_ms = record_stored_ms(record),
+                          .size = record->size};
     leave_fresh(order, record);
     record_hold(record, item);
     look_after(order, record_chunk(record));
@@ -365,8 +370,7 @@ bool order_discard(struct order *order, struct size_pair *ret_size)
         return false;
     if (item)
         record = item->record;
-    *ret_size = (struct size_pair){.body = record->size - (item ? item->key_size : 0),
-                                   .key = item ? item->key_size : 0};
+    *ret_size = item ? item_size(item) : (struct size_pair){.body = record->size};
     order->count--;
     order->size -= record_bytes(record->size);
     if (item) {

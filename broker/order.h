@@ -87,7 +87,7 @@ bool order_peek(const struct order *order, bool last, size_t max, struct item_vi
 /* Fresh records one by one, from the front of the order or from its end; NULL: no more. Start with NULL. */
 struct record *order_next_fresh(const struct order *order, bool last, struct record *record);
 
-uint64_t order_rank(const struct order *order, struct bytes key, uint64_t id);
+struct pile_rank order_rank(const struct order *order, struct bytes key, uint64_t id);
 
 /* What is found by walking. */
 struct order_sum {

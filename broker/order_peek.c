@@ -96,9 +96,10 @@ static bool is_before(const struct order *order, const struct item_view *a, cons
 static void open_sift_down(const struct pile *pile, size_t *open, size_t count)
 {
     for (size_t at = 0, child; (child = 2 * at + 1) < count; at = child) {
-        if (child + 1 < count && pile_is_before(pile->nodes[open[child + 1]], pile->nodes[open[child]]))
+        if (child + 1 < count &&
+            pile_is_before(pile, &pile->nodes[open[child + 1]], &pile->nodes[open[child]]))
             child++;
-        if (pile_is_before(pile->nodes[open[at]], pile->nodes[open[child]]))
+        if (pile_is_before(pile, &pile->nodes[open[at]], &pile->nodes[open[child]]))
             return;
         size_t place = open[at];
         open[at] = open[child];
@@ -109,7 +110,8 @@ static void open_sift_down(const struct pile *pile, size_t *open, size_t count)
 static void open_add(const struct pile *pile, size_t *open, size_t count, size_t place)
 {
     size_t at = count;
-    for (; at > 0 && pile_is_before(pile->nodes[place], pile->nodes[open[(at - 1) / 2]]); at = (at - 1) / 2)
+    const struct pile_node *node = &pile->nodes[place];
+    for (; at > 0 && pile_is_before(pile, node, &pile->nodes[open[(at - 1) / 2]]); at = (at - 1) / 2)
         open[at] = open[(at - 1) / 2];
     open[at] = place;
 }
@@ -298,7 +300,8 @@ void order_check(const struct order *order)
     }
     for (size_t i = 0; i < order->pile.count; i++) {
         const struct item *item = order->pile.nodes[i].item;
-        assert(order->pile.nodes[i].rank == order_rank(order, item_key(item), item->id));
+        assert(order->pile.nodes[i].rank == order_rank(order, item_key(item), item->id).number);
+        assert(order->pile.nodes[i].id == item->id && item->size == item->record->size);
         assert(record_item(item->record) == item);
         size += record_bytes(item->record->size);
     }

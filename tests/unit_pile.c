@@ -34,7 +34,7 @@ static void items_come_out_by_rank_and_equal_ranks_by_id(void)
     CHECK(pile_own(&pile, ITEMS));
     for (size_t i = 0; i < ITEMS; i++) {
         ranks[i] = next_random(ITEMS / 4);
-        pile_add(&pile, &items[i], ranks[i]);
+        pile_add(&pile, &items[i], (struct pile_rank){ranks[i], true});
         pile_check(&pile);
     }
     for (size_t i = 0; i < ITEMS; i++) {
@@ -48,6 +48,31 @@ static void items_come_out_by_rank_and_equal_ranks_by_id(void)
         pile_disown(&pile, 1);
     }
     CHECK(pile_first(&pile) == NULL);
+    pile_done(&pile);
+}
+
+/* Keys longer than a rank, alike in what the rank tells. */
+static void what_ranks_do_not_tell_is_decided_by_keys(void)
+{
+    enum { KEYS = 50, KEY_SIZE = 12 };
+    static uint64_t memory[KEYS][16];
+    struct pile pile;
+    items_init();
+    pile_init(&pile);
+    CHECK(pile_own(&pile, KEYS));
+    for (size_t i = 0; i < KEYS; i++) {
+        struct record *record = (struct record *)(void *)memory[i];
+        record->data[KEY_SIZE - 1] = (uint8_t)(i * 7 % KEYS);
+        items[i].record = record;
+        items[i].size = items[i].key_size = KEY_SIZE;
+        pile_add(&pile, &items[i], (struct pile_rank){5, false});
+        pile_check(&pile);
+    }
+    for (size_t i = 0; i < KEYS; i++) {
+        const uint8_t *key = item_key(pile_take(&pile)).data;
+        CHECK_EQUAL(key[KEY_SIZE - 1], i);
+        pile_disown(&pile, 1);
+    }
     pile_done(&pile);
 }
 
@@ -83,7 +108,7 @@ static void the_last_is_what_is_least_work_to_take(void)
     pile_init(&pile);
     CHECK(pile_own(&pile, 10));
     for (size_t i = 0; i < 10; i++)
-        pile_add(&pile, &items[i], next_random(5));
+        pile_add(&pile, &items[i], (struct pile_rank){next_random(5), true});
     for (size_t i = 0; i < 10; i++) {
         pile_take_last(&pile);
         pile_check(&pile);
@@ -95,6 +120,7 @@ static void the_last_is_what_is_least_work_to_take(void)
 
 static const struct unit_test tests[] = {
     UNIT(items_come_out_by_rank_and_equal_ranks_by_id),
+    UNIT(what_ranks_do_not_tell_is_decided_by_keys),
     UNIT(a_pile_that_is_not_used_any_more_takes_little_memory),
     UNIT(owning_fails_without_memory_or_for_absurd_numbers_and_changes_nothing),
     UNIT(the_last_is_what_is_least_work_to_take),

@@ -1,10 +1,10 @@
 /* engine.c - what the rules alone cost: nanoseconds an item of putting, getting and finishing, without any
  * wire.
  *
- *     build/release/bench_engine [BACKLOG]
+ *     build/release/bench_engine [BACKLOG [KIND [KEYS]]]
  *
  * One session puts, another gets and finishes, over a queue that holds BACKLOG items (default 0) all the
- * time. */
+ * time; priorities are random integers below KEYS. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "engine.h"
 #include "key.h"
 
-enum { BATCH_MAX = 1024, BODY_SIZE = 100, KEYS = 4096 };
+enum { BATCH_MAX = 1024, BODY_SIZE = 100 };
 
 struct side {
     struct session *session;
@@ -26,9 +26,8 @@ struct bench {
     struct engine *e;
     struct side producer, consumer;
     struct put_item puts[BATCH_MAX];
-    uint8_t keys[KEYS][MQ_KEY_SIZE_MAX];
-    size_t key_sizes[KEYS];
-    uint64_t ids[BATCH_MAX], random;
+    uint8_t keys[BATCH_MAX][MQ_KEY_SIZE_MAX];
+    uint64_t ids[BATCH_MAX], random, key_count;
     double put_ns, get_ns, done_ns;
 };
 
@@ -71,13 +70,20 @@ static struct answer ask(struct bench *b, struct side *side, struct request *req
     return answer;
 }
 
+static void make_keys(struct bench *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        b->random = b->random * 6364136223846793005u + 1442695040888963407u;
+        struct key key = {.type = MQ_KEY_INT, .integer = (int64_t)((b->random >> 24) % b->key_count)};
+        must(key_encode(&key, b->keys[i], &b->puts[i].key.size) == MQ_OK, "no key");
+        b->puts[i].key.data = b->keys[i];
+    }
+}
+
 static void put(struct bench *b, enum mq_kind kind, size_t count)
 {
-    for (size_t i = 0; i < count && kind == MQ_KIND_PRIORITY; i++) {
-        b->random = b->random * 6364136223846793005u + 1442695040888963407u;
-        size_t key = b->random >> 33 & (KEYS - 1);
-        b->puts[i].key = (struct bytes){b->keys[key], b->key_sizes[key]};
-    }
+    if (kind == MQ_KIND_PRIORITY)
+        make_keys(b, count);
     double began = now_ns();
     struct request req = {
         .verb = MQ_VERB_PUT, .queue = mq_bytes("q"), .timeout_ms = -1, .puts = b->puts, .put_count = count};
@@ -101,15 +107,7 @@ static void get_and_finish(struct bench *b, size_t count)
     b->done_ns += now_ns() - got;
 }
 
-static void make_keys(struct bench *b)
-{
-    for (size_t i = 0; i < KEYS; i++) {
-        struct key key = {.type = MQ_KEY_INT, .integer = (int64_t)(i * 2654435761u % 1000003)};
-        must(key_encode(&key, b->keys[i], &b->key_sizes[i]) == MQ_OK, "no key");
-    }
-}
-
-static void run(enum mq_kind kind, size_t batch, size_t backlog)
+static void run(enum mq_kind kind, size_t batch, size_t backlog, uint64_t key_count)
 {
     static struct bench b;
     static const uint8_t body[BODY_SIZE];
@@ -121,7 +119,7 @@ static void run(enum mq_kind kind, size_t batch, size_t backlog)
     must(b.e, "no engine");
     begin(&b, &b.producer, 1);
     begin(&b, &b.consumer, 2);
-    make_keys(&b);
+    b.key_count = key_count;
     for (size_t i = 0; i < BATCH_MAX; i++)
         b.puts[i].body = (struct bytes){body, sizeof body};
     struct request open = {
@@ -146,9 +144,11 @@ int main(int argc, char **argv)
 {
     const size_t batches[] = {1, 16, 64, 256, 1024};
     size_t backlog = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
+    uint64_t key_count = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000003;
+    enum mq_kind kind = MQ_KIND_FIFO;
+    must(argc < 3 || mq_kind_from_name(argv[2], &kind), "no such kind");
+    must(key_count > 0, "no keys");
     for (size_t i = 0; i < sizeof batches / sizeof *batches; i++)
-        run(MQ_KIND_FIFO, batches[i], backlog);
-    run(MQ_KIND_LIFO, 256, backlog);
-    run(MQ_KIND_PRIORITY, 256, backlog);
+        run(kind, batches[i], backlog, key_count);
     return 0;
 }
