@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum {
-    WORDS_MORE = 8, /* words of a command besides a batch of values */
+    WORDS_MORE = 16, /* words of a command besides a batch of values */
     ID_MAX = 64,
 };
 
@@ -44,6 +44,8 @@ static void skip_answers(struct seat *seat, long count)
 
 static void word(struct seat *seat, const char *text, size_t size)
 {
+    if (seat->word_count == (size_t)seat->race->batch + WORDS_MORE)
+        race_fail("a command of too many words");
     seat->words[seat->word_count] = text;
     seat->sizes[seat->word_count++] = size;
 }

@@ -260,6 +260,14 @@ static double clients_cpu_s(void)
            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
 }
 
+static void print_latencies(const char *name, struct latencies *all)
+{
+    static const char *const points[] = {"p50", "p99", "max"};
+    static const double shares[] = {.5, .99, 1};
+    for (int i = 0; i < 3 && all->count > 0; i++)
+        printf(",\"%s_%s_us\":%.2f", name, points[i], clock_quantile_us(all->ns, all->count, shares[i]));
+}
+
 static void print_result(double seconds, double broker_s)
 {
     double millions = (double)race.count / 1e6;
@@ -272,10 +280,7 @@ static void print_result(double seconds, double broker_s)
     struct latencies *of[] = {&track->puts, &track->handoffs};
     const char *names[] = {"put", "handoff"};
     for (int i = 0; i < 2; i++)
-        if (of[i]->count)
-            printf(",\"%s_p50_us\":%.2f,\"%s_p99_us\":%.2f", names[i],
-                   clock_quantile_us(of[i]->ns, of[i]->count, .5), names[i],
-                   clock_quantile_us(of[i]->ns, of[i]->count, .99));
+        print_latencies(names[i], of[i]);
     puts("}");
 }
 

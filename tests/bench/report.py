@@ -54,11 +54,15 @@ class Row:
             self.values.append(ours / theirs if line.theirs and theirs else ours)
 
     def reached(self):
+        if self.line.target is None:
+            return True
         holds = {"≥": operator.ge, "≤": operator.le, "<": operator.lt}[self.line.sign]
         return holds(quartiles(self.values)[1], self.line.target)
 
     def goal(self):
         line = self.line
+        if line.target is None:
+            return ""
         return f"{line.sign} " + (f"{line.target:g}" if line.theirs else amount(line.metric, line.target))
 
     def cells(self):

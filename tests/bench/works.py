@@ -14,7 +14,7 @@ class Run:
     name: str
     server: str
     program: str  # in the build directory
-    options: list  # of its command line; {endpoint}, {broker}, {elsewhere} and {count} are filled in
+    options: list  # of its command line; {endpoint}, {broker}, {elsewhere}, {count} and {rate} are filled in
     count: int = 1  # items, scaled by --scale
     multiple: int = 1  # of which the count has to be
     transport: str = "tcp"
@@ -23,8 +23,8 @@ class Run:
     warms_up: bool = True  # takes part in the round that does not count
     rounds: int = 10**6  # at most; memory does not change from round to round
 
-    def command(self, build, fleet, scale):
-        values = {"endpoint": fleet[0].endpoint(self.transport), "broker": fleet[0].broker_pid,
+    def command(self, build, fleet, scale, rate):
+        values = {"rate": rate, "endpoint": fleet[0].endpoint(self.transport), "broker": fleet[0].broker_pid,
                   "elsewhere": fleet[-1].endpoint(self.transport),
                   "count": max(1, int(self.count * scale) // self.multiple) * self.multiple}
         return [os.path.join(build, self.program), *(str(word).format(**values) for word in self.options)]
@@ -38,7 +38,7 @@ class Line:
     metric: str
     theirs: str = ""  # a run, or nothing: then the target is about the number itself
     sign: str = "≥"
-    target: float = 0.0
+    target: float | None = None
     what: str = ""  # theirs, for the table
     metric_theirs: str = ""  # if it is another
 
@@ -86,6 +86,10 @@ def memory(name, program, count, *more):
     return scene(name, program, "mq-fresh", *more, count=count, fresh=True, warms_up=False, rounds=3)
 
 
+def at_rate(name, server, program, *before):
+    return race(f"rate-{name}", server, program, "sync", 2000, before=before, more=("-r", "{rate}"))
+
+
 FOUR = ("-p", 4, "-c", 4)
 RUNS = [
     redis("redis-list", "list", 1_500_000, 4),
@@ -105,6 +109,12 @@ RUNS = [
     bench("mq-1k", 300_000, "--size", 1024),
     *one_at_a_time("tcp"),
     *one_at_a_time("ipc"),
+    at_rate("mq", "mq", "peer_mq"),
+    at_rate("redis-list", "redis", "peer_redis", "list"),
+    at_rate("redis-stream", "redis", "peer_redis", "stream"),
+    at_rate("nats", "nats", "peer_nats"),
+    at_rate("rabbitmq", "rabbitmq", "peer_rabbit"),
+    at_rate("beanstalkd", "beanstalkd", "peer_beanstalk"),
     scene("threads", "threads", "mq"),
     scene("depth", "depth", "mq-deep", "-n", "{count}", count=10_000_000),
     flood("flood-batches", 1000),
@@ -143,6 +153,13 @@ def latency_lines():
                "one thread", "one_per_second")
 
 
+def rate_lines():
+    for share in "p50", "p99":
+        for run, _, what in PEERS:
+            yield Line(f"rate-{run}-{share}", f"one at a time at a steady rate, from when a put is due until it is got, {share}",
+                       "rate-mq", f"handoff_{share}_us", f"rate-{run}", "", None, what)
+
+
 def fairness_lines():
     for run, target, what in (("flood-batches", 5, "1000 × 100 bytes"), ("flood-large-batches", 5, "65,536 × 100 bytes"),
                               ("flood-bodies", 50, "16 MiB bodies")):
@@ -163,4 +180,4 @@ def size_lines():
     yield Line("queue-empty", "memory of an empty queue", "queues", "empty_queue_bytes", "", "≤", 1024)
 
 
-LINES = [*batched_lines(), *latency_lines(), *fairness_lines(), *size_lines()]
+LINES = [*batched_lines(), *latency_lines(), *rate_lines(), *fairness_lines(), *size_lines()]
