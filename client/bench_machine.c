@@ -43,19 +43,26 @@ static bool read_start(pid_t pid, unsigned long long *ret_ticks)
     return true;
 }
 
+static double clock_s(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* The broker does not count the time in which the machine was asleep, the system does. */
 static bool is_broker(pid_t pid, uint64_t uptime_ms)
 {
     char name[64];
     unsigned long long start_ticks;
-    struct timespec now;
     if (!read_file(pid, "comm", name, sizeof name) || !read_start(pid, &start_ticks))
         return false;
     if (strcspn(name, "\n") != strlen(broker_name) || strncmp(name, broker_name, strlen(broker_name)) != 0)
         return false;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    double age = (double)now.tv_sec - (double)start_ticks / (double)sysconf(_SC_CLK_TCK);
-    double difference = age - (double)uptime_ms / 1000;
-    return difference > -AGE_DIFFERENCE_S && difference < AGE_DIFFERENCE_S;
+    double boot_s = clock_s(CLOCK_BOOTTIME), asleep_s = boot_s - clock_s(CLOCK_MONOTONIC);
+    double age_s = boot_s - (double)start_ticks / (double)sysconf(_SC_CLK_TCK);
+    double difference_s = age_s - (double)uptime_ms / 1000;
+    return difference_s > -AGE_DIFFERENCE_S && difference_s < AGE_DIFFERENCE_S + asleep_s;
 }
 
 void bench_machine_init(struct bench_machine *machine, const struct mqc_broker_stat *stat)

@@ -15,6 +15,7 @@ enum {
     WINDOW_DEFAULT = 4096,
     WINDOW_MAX = 1 << 20,
     LANES_MAX = 64,
+    DURATION_MS_MAX = 86400 * 1000,
     BUFFER_MAX = 1 << 30 /* bytes of the bodies of one batch */
 };
 
@@ -129,8 +130,10 @@ static int read_length(const struct cli *cli, struct bench_options *o)
         code = cli_duration_value(cli, CLI_LONG_WARM_UP, &o->warm_up_ms);
     if (code != CLI_OK)
         return code;
-    if (cli_given(cli, CLI_LONG_DURATION) && o->duration_ms == 0)
-        return cli_usage(cli, "--duration is at least 1ms");
+    if (cli_given(cli, CLI_LONG_DURATION) && (o->duration_ms == 0 || o->duration_ms > DURATION_MS_MAX))
+        return cli_usage(cli, "--duration is from 1ms to 1d");
+    if (o->warm_up_ms > DURATION_MS_MAX)
+        return cli_usage(cli, "--warm-up is at most 1d");
     o->count = cli_given(cli, CLI_LONG_DURATION) ? 0 : (uint64_t)count;
     return CLI_OK;
 }

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { MEBI = 1 << 20, FIGURES = 6 }; /* more would be noise that looks like knowledge */
+enum { MEBI = 1 << 20, FIGURES = 9 };
 
 static json_t *known(bool is_known, double value)
 {
@@ -200,11 +200,15 @@ static void show_costs(struct cli_output *out, const struct bench_outcome *o)
     cli_output_print(out, "producers %.3f", (double)o->producers_cpu_ns / per_item);
     if (o->get_ns)
         cli_output_print(out, ", consumers %.3f", (double)o->consumers_cpu_ns / per_item);
-    if (!o->rss_end)
+    if (!o->rss_end) {
         cli_output_print(out, "\nbroker memory: not known\n");
-    else
-        cli_output_print(out, "\nbroker memory: %.1f MiB, at most %.1f MiB, before %.1f MiB\n",
-                         (double)o->rss_end / MEBI, (double)o->rss_peak / MEBI, (double)o->rss_before / MEBI);
+        return;
+    }
+    cli_output_print(out, "\nbroker memory: %.1f MiB, at most %.1f MiB, before %.1f MiB",
+                     (double)o->rss_end / MEBI, (double)o->rss_peak / MEBI, (double)o->rss_before / MEBI);
+    if (o->rss_full)
+        cli_output_print(out, ", when full %.1f MiB", (double)o->rss_full / MEBI);
+    cli_output_print(out, "\n");
 }
 
 static void show_text(struct cli_output *out, const struct bench_floor *floor, const struct bench_outcome *o)
@@ -219,9 +223,8 @@ static void show_text(struct cli_output *out, const struct bench_floor *floor, c
                          options->kind == MQ_KIND_FIFO && bench_getters(options) == 1 ? ", in order" : "");
     cli_output_print(out, "\n");
     if (options->fill)
-        cli_output_print(out, "%.0f puts/s, %.0f gets/s; broker memory when full %.1f MiB\n",
-                         per_second(o->items, o->put_ns), per_second(o->items, o->get_ns),
-                         (double)o->rss_full / MEBI);
+        cli_output_print(out, "%.0f puts/s, %.0f gets/s\n", per_second(o->items, o->put_ns),
+                         per_second(o->items, o->get_ns));
     cli_output_print(out, "%-12s %11s %11s %11s %11s\n", "microseconds", "p50", "p99", "p99.9", "max");
     show_latency(out, "put", &o->put);
     show_latency(out, "hand-off", &o->handoff);

@@ -128,6 +128,26 @@ endpoint=$(echo "$ready" | grep -o 'tcp://[^ ]*')
 expect 0 mq -s "$endpoint" bench --count 1000 --warm-up 0 --json
 check [ "$(figure server)" = "\"$endpoint\"" ]
 
+# What is not known of the broker is not invented: a process of another name may be anything.
+ln -s "$build/mq-broker" something
+mkfifo third
+./something --bind "ipc://$scratch/third.ipc" >third 2>third.log &
+third_pid=$!
+read -r ready <third
+expect 0 mq -s "ipc://$scratch/third.ipc" bench --count 1000 --warm-up 0 --json
+for key in broker_cpu_s_per_million broker_rss_mb broker_rss_peak_mb; do
+    check [ "$(figure $key)" = null ]
+done
+expect 0 mq -s "ipc://$scratch/third.ipc" bench --count 1000 --warm-up 0
+check grep -q "broker not known" out
+check grep -q "^broker memory: not known" out
+kill "$third_pid"
+ends "$third_pid" 0
+
+# More than there is memory for is refused.
+expect 75 mq bench --count 9000000000000000000
+says "mq: bench: cannot get shared memory"
+
 # in_background OPTION...: a bench that goes on for a minute, once it has put something; its queue is $queue.
 in_background() {
     with_signals mq bench --duration 60 --warm-up 0 --json "$@" >out 2>err &
@@ -243,7 +263,9 @@ wrong "'inf' is not a rate" --rate inf
 wrong "'heap' is not a kind of queue" --kind heap
 wrong "'a b' is not a queue's name" --queue "a b"
 wrong "--count and --duration exclude each other" --count 5 --duration 1
-wrong "--duration is at least 1ms" --duration 0
+wrong "--duration is from 1ms to 1d" --duration 0
+wrong "--duration is from 1ms to 1d" --duration 25h
+wrong "--warm-up is at most 1d" --warm-up 25h
 wrong "--batch, --sync and --handoff exclude each other" --sync --batch 5
 wrong "--window excludes --sync and --handoff" --sync --window 5
 wrong "--handoff is between one producer and one consumer" --handoff --producers 2

@@ -66,6 +66,8 @@ for key in version uptime_ms pid queues sessions connected memory memory_limit b
     grep -q "^$key: " out || fail "stat does not tell $key"
 done
 
+check [ "$(sed -n 's/^pid: //p' out)" -eq "$broker_pid" ]
+
 # peek changes nothing.
 expect 0 mq peek jobs
 prints 'c\n'
