@@ -134,6 +134,7 @@ void call_poll(struct mqc *m, struct call *leader, uint64_t until_ms)
     client_lock(m);
     m->leader = NULL;
     m->polling = false;
+    wire_polled(m, fds + 1);
     uint64_t rung;
     if (fds[0].revents && read(m->wake_fd, &rung, sizeof rung) < 0)
         assert(errno == EAGAIN);

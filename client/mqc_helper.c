@@ -94,6 +94,7 @@ static void rest(struct mqc *m)
     pthread_mutex_unlock(&m->lock);
     (void)poll(fds, count, timeout_ms); /* whatever it says, the next turn looks at everything */
     client_lock(m);
+    wire_polled(m, fds + 1);
     h->sleeps_until_ms = 0;
     h->reads = false;
     uint64_t rung;

@@ -101,6 +101,12 @@ size_t wire_pollfds(const struct mqc *m, struct pollfd *fds, bool with_line)
     return count;
 }
 
+void wire_polled(struct mqc *m, const struct pollfd *fds)
+{
+    if (fds[0].revents)
+        m->wire.has_events = true;
+}
+
 /* A connection that was good is made again soon, at once if it was good for long; other failures back off. */
 static void plan_retry(struct wire *w, uint64_t now_ms, bool was_ready)
 {
@@ -217,6 +223,7 @@ static void connect_line(struct mqc *m)
     uint8_t id[MQ_SESSION_ID_SIZE];
     w->attempts++;
     w->connected = w->said_bye = false;
+    w->has_events = true;
     w->dealer = zmq_socket(w->context, ZMQ_DEALER);
     if (!w->dealer || !random_id(id)) {
         lose(m, MQ_DISCONNECTED, "cannot make a connection: %s", zmq_strerror(errno));
@@ -249,7 +256,10 @@ static unsigned next_event(struct wire *w)
 {
     uint8_t frame[6];
     uint16_t event = 0;
-    if (zmq_recv(w->monitor, frame, sizeof frame, ZMQ_DONTWAIT) != sizeof frame)
+    int size = zmq_recv(w->monitor, frame, sizeof frame, ZMQ_DONTWAIT);
+    if (size < 0 && errno == EAGAIN)
+        w->has_events = false;
+    if (size != sizeof frame)
         return 0;
     memcpy(&event, frame, sizeof event);
     char address[1];
@@ -261,7 +271,7 @@ static void watch(struct mqc *m)
 {
     struct wire *w = &m->wire;
     unsigned event;
-    while (w->monitor && (event = next_event(w))) {
+    while (w->monitor && w->has_events && (event = next_event(w))) {
         if (event == ZMQ_EVENT_CONNECTED)
             w->connected = true;
         else if (event == ZMQ_EVENT_CLOSED)
@@ -271,7 +281,7 @@ static void watch(struct mqc *m)
         else
             lose(m, MQ_DISCONNECTED, "what listens at %s is no mq-broker", m->endpoint);
     }
-    if (w->dealer && monotonic_ms() >= w->hello_due_ms)
+    if (w->dealer && w->hello_due_ms != NEVER && monotonic_ms() >= w->hello_due_ms)
         lose(m, MQ_DISCONNECTED, w->connected ? "%s does not answer" : "cannot reach %s", m->endpoint);
 }
 
@@ -301,13 +311,16 @@ static void cannot_encode(struct mqc *m, const struct client_frame *frame, enum 
         lose(m, MQ_DISCONNECTED, "%s", mq_status_text(status));
 }
 
-static void send_all(struct mqc *m)
+/* Was there anything to say? */
+static bool send_all(struct mqc *m)
 {
     struct wire *w = &m->wire;
     struct client_frame frame;
+    bool any = false;
     uint64_t now_ms = monotonic_ms();
     while (w->dealer && conversation_next(&m->conversation, now_ms, &frame)) {
         struct bytes bytes;
+        any = true;
         enum mq_status status = encode(w, &frame, &bytes);
         if (status != MQ_OK) {
             cannot_encode(m, &frame, status);
@@ -316,6 +329,7 @@ static void send_all(struct mqc *m)
         if (!frame_send(w->dealer, w->encoder, bytes))
             lose(m, MQ_DISCONNECTED, "cannot send to %s: %s", m->endpoint, zmq_strerror(errno));
     }
+    return any;
 }
 
 /* ---- Receiving ----------------------------------------------------------------------------------------- */
@@ -438,11 +452,10 @@ static void take_frame(struct mqc *m, zmq_msg_t *frame)
     }
 }
 
-/* All there is. Was there anything? */
-static bool receive_all(struct mqc *m)
+/* All there is. */
+static void receive_all(struct mqc *m)
 {
     struct wire *w = &m->wire;
-    bool any = false;
     zmq_msg_t frame;
     zmq_msg_init(&frame);
     while (w->dealer) {
@@ -451,12 +464,18 @@ static bool receive_all(struct mqc *m)
             continue;
         if (rc < 0)
             break;
-        any = true;
         w->received++;
         take_frame(m, &frame);
     }
     zmq_msg_close(&frame);
-    return any;
+}
+
+static bool connect_if_wanted(struct mqc *m)
+{
+    if (m->wire.dealer || !is_wanted(m) || monotonic_ms() < m->wire.retry_at_ms)
+        return false;
+    connect_line(m);
+    return m->wire.dealer;
 }
 
 /* What has arrived counts even if the connection ended after it, hence it is read first. */
@@ -464,9 +483,6 @@ void wire_turn(struct mqc *m)
 {
     receive_all(m);
     watch(m);
-    do {
-        if (!m->wire.dealer && is_wanted(m) && monotonic_ms() >= m->wire.retry_at_ms)
-            connect_line(m);
-        send_all(m);
-    } while (receive_all(m));
+    while (connect_if_wanted(m) || send_all(m))
+        receive_all(m);
 }

@@ -23,6 +23,7 @@ struct wire {
     struct codec *encoder, *decoder;
     unsigned attempts;     /* connections begun */
     bool connected;        /* the transport is there */
+    bool has_events;       /* the monitor may have some */
     bool said_bye;         /* the broker has answered the bye */
     uint64_t hello_due_ms; /* the attempt is given up then */
     uint64_t retry_at_ms;  /* the next one may begin then */
@@ -51,5 +52,7 @@ uint64_t wire_due_ms(const struct mqc *m);
 
 /* What to poll for besides; returns how many. */
 size_t wire_pollfds(const struct mqc *m, struct pollfd *fds, bool with_line);
+/* What poll() said of them; to be told before the next wire_turn(). fds[0] says nothing if there was none. */
+void wire_polled(struct mqc *m, const struct pollfd *fds);
 
 #endif

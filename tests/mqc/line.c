@@ -344,6 +344,14 @@ static bool somebody_waits(struct mqc *mqc)
     return waits;
 }
 
+static bool is_away(struct mqc *mqc)
+{
+    pthread_mutex_lock(&mqc->lock);
+    bool is_ready = mqc->conversation.line == LINE_READY;
+    pthread_mutex_unlock(&mqc->lock);
+    return !is_ready;
+}
+
 static void a_task_done_that_waits_for_the_line_is_not_sent_after_a_lapse(void)
 {
     struct fake f;
@@ -354,6 +362,7 @@ static void a_task_done_that_waits_for_the_line_is_not_sent_after_a_lapse(void)
     struct mqc *mqc = fake_client(&f, LIMIT_MS);
     struct mqc_queue *queue = fake_queue(mqc, "q");
     CHECK_EQUAL(mqc_get_many(queue, 2, MQ_FOREVER, items, &count), MQ_OK);
+    WAIT_UNTIL(is_away(mqc), LIMIT_MS);
     pthread_t thread;
     struct ending ending = {.item = items[0]};
     CHECK(pthread_create(&thread, NULL, end_item, &ending) == 0);
