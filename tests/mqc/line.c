@@ -344,8 +344,10 @@ static bool somebody_waits(struct mqc *mqc)
     return waits;
 }
 
+/* A flush of nothing reads what has arrived. */
 static bool is_away(struct mqc *mqc)
 {
+    CHECK_EQUAL(mqc_flush(mqc, MQ_NOWAIT), MQ_OK);
     pthread_mutex_lock(&mqc->lock);
     bool is_ready = mqc->conversation.line == LINE_READY;
     pthread_mutex_unlock(&mqc->lock);
