@@ -6,7 +6,7 @@ is a ratio, a number of another run of the same round, or another number of the 
 import os
 from dataclasses import dataclass
 
-BATCH = 4000  # mq's best: items a request
+BATCH = "4000"  # mq's best: items a request
 
 
 @dataclass
@@ -14,19 +14,23 @@ class Run:
     name: str
     server: str
     program: str  # in the build directory
-    options: list  # of its command line; {endpoint}, {broker}, {elsewhere}, {count} and {rate} are filled in
+    options: list  # of its command line; values() are filled in
     count: int = 1  # items, scaled by --scale
-    multiple: int = 1  # of which the count has to be
+    is_framed: bool = False  # moves whole frames only
     transport: str = "tcp"
     beside: tuple = ()  # other servers that take part
     fresh: bool = False  # needs a server that has just been started
     warms_up: bool = True  # takes part in the round that does not count
     rounds: int = 10**6  # at most; memory does not change from round to round
 
-    def command(self, build, fleet, scale, rate):
-        values = {"rate": rate, "endpoint": fleet[0].endpoint(self.transport), "broker": fleet[0].broker_pid,
-                  "elsewhere": fleet[-1].endpoint(self.transport),
-                  "count": max(1, int(self.count * scale) // self.multiple) * self.multiple}
+    def values(self, fleet, asked):
+        count, frame = max(1, int(self.count * asked.scale)), asked.frame
+        return {"endpoint": fleet[0].endpoint(self.transport), "elsewhere": fleet[-1].endpoint(self.transport),
+                "broker": fleet[0].broker_pid, "rate": asked.rate, "batch": asked.batch, "frame": frame,
+                "count": max(1, count // frame) * frame if self.is_framed else count}
+
+    def command(self, build, fleet, asked):
+        values = self.values(fleet, asked)
         return [os.path.join(build, self.program), *(str(word).format(**values) for word in self.options)]
 
 
@@ -54,13 +58,13 @@ def redis(name, kind, count, window, more=()):
 
 
 def forward(transport):
-    return race("forward-" + transport, "forward-" + transport, "peer_zmq", "batch", 4_000_000, BATCH,
-                transport=transport, multiple=BATCH)
+    return race("forward-" + transport, "forward-" + transport, "peer_zmq", "batch", 4_000_000, "{frame}",
+                transport=transport, is_framed=True)
 
 
 def bench(name, count, *more, transport="tcp"):
-    return Run(name, "mq", "mq", ["bench", "--json", "--warm-up", "50ms", "--batch", BATCH, "--count", "{count}", *more],
-               count, transport=transport)
+    return Run(name, "mq", "mq", ["bench", "--json", "--warm-up", "50ms", "--batch", "{batch}", "--count", "{count}",
+                                  *more], count, transport=transport)
 
 
 def one_at_a_time(transport):
