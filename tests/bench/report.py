@@ -43,6 +43,7 @@ class Row:
     def __init__(self, line, results):
         self.line, self.ours, self.theirs, self.values = line, [], [], []
         self.batching = "", ""
+        self.notes = [statistics.median(found) for found in self.of_notes(results) if found]
         for measured in results:
             ours = measured.get(line.ours, {}).get(line.metric)
             theirs = measured.get(line.theirs, {}).get(line.metric_theirs or line.metric)
@@ -52,6 +53,10 @@ class Row:
             self.ours.append(ours)
             self.theirs.append(theirs)
             self.values.append(ours / theirs if line.theirs and theirs else ours)
+
+    def of_notes(self, results):
+        for _, metric in self.line.notes:
+            yield [measured[self.line.ours][metric] for measured in results if self.line.ours in measured]
 
     def reached(self):
         if self.line.target is None:
@@ -72,7 +77,9 @@ class Row:
             theirs = amount(line.metric_theirs or line.metric, statistics.median(self.theirs))
             theirs = f"{line.what}: {theirs} ({self.batching[1]})"
             spread = f"**{short(middle)}** ({short(low)}–{short(high)})"
-        elif high > low:
+        else:
+            theirs = "; ".join(f"{words} {amount(metric, value)}" for (words, metric), value in
+                               zip(self.line.notes, self.notes))
             ours += f" [{amount(line.metric, low)}–{amount(line.metric, high)}]"
         missed = "" if self.reached() else ", **missed**"
         return [line.work, f"{ours} ({self.batching[0]})", theirs, spread, self.goal() + missed, str(len(self.values))]

@@ -56,6 +56,9 @@ static _Noreturn void flood(struct flood *f, const char *endpoint)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     f->mqc = scene_client(endpoint);
     f->queue = scene_queue(f->mqc, "flood", MQ_KIND_FIFO);
+    scene_check(f->mqc, mqc_queue_remove(f->queue, true, NULL)); /* with what a flood before has left */
+    mqc_queue_close(f->queue);
+    f->queue = scene_queue(f->mqc, "flood", MQ_KIND_FIFO);
     scene_check(f->mqc, mqc_queue_set(f->queue, &bound));
     scene_threads(FLOODERS, flood_some, f);
     exit(1); /* it does not end by itself */

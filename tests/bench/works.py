@@ -45,6 +45,7 @@ class Line:
     target: float | None = None
     what: str = ""  # theirs, for the table
     metric_theirs: str = ""  # if it is another
+    notes: tuple = ()  # words and more numbers of our run, instead of theirs
 
 
 def race(name, server, program, mode, count, batch=1, window=1, before=(), more=(), **rest):
@@ -165,14 +166,18 @@ def rate_lines():
 
 
 def fairness_lines():
+    notes = (("p99 alone", "quiet_p99_us"), ("another broker flooded", "elsewhere_p99_us"),
+             ("flood", "flood_per_second"))
     for run, target, what in (("flood-batches", 5, "1000 × 100 bytes"), ("flood-large-batches", 5, "65,536 × 100 bytes"),
                               ("flood-bodies", 50, "16 MiB bodies")):
-        yield Line(run, f"p99 added to a round trip by another's flood: {what}", run, "delay_p99_ms", "", "≤", target)
+        yield Line(run, f"p99 added to a round trip by another's flood: {what}", run, "delay_p99_ms", "", "≤", target,
+                   notes=notes)
 
 
 def size_lines():
     for run, how in ("memory-singly", "one a request"), ("memory-batches", "256 a request"):
-        yield Line(run, f"memory with 1 M items waiting, {how}", run, "full_mib", "", "≤", 130)
+        yield Line(run, f"memory with 1 M items waiting, {how}", run, "full_mib", "", "≤", 130,
+                   notes=(("before", "idle_mib"),))
         yield Line(run + "-drained", "... after draining, within 10 s", run, "drained_mib", "", "≤", 20)
     for call in "put", "get":
         for unit, what in ("us", "time"), ("cpu_us", "broker CPU"):
