@@ -1,7 +1,8 @@
 /* cmd_get.c - mq get: items to stdout, and only then done.
  *
  * Batches are written and flushed whole. If that fails, the batch is given back untouched: what a reader has
- * not seen for certain will come again. */
+ * not seen for certain will come again. While one is written, --all fetches the next; what is done is told to
+ * the broker together with the next request, and at the end everything must have been confirmed. */
 #include "cli_json.h"
 #include "cli_output.h"
 #include "cli_signals.h"
@@ -12,7 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_ITEMS = 512 };
+enum {
+    BATCH_ITEMS = 1024,
+    AHEAD_ITEMS = 2 * BATCH_ITEMS, /* with --all */
+    AHEAD_NONE = 1 /* -c N takes no more than N, but gathers task_dones: nothing lies ahead of gets that want
+                      as many */
+};
 
 static const struct cli_option options[] = {
     {'c', NULL, "N", "get N items (default 1), waiting for each"},
@@ -76,6 +82,16 @@ static bool reserve_held(struct getter *g, size_t count)
     return true;
 }
 
+/* Whatever has not been confirmed may not be done. */
+static int judge(struct getter *g, enum mq_status status)
+{
+    if (status == MQ_OK)
+        return CLI_OK;
+    cli_error(g->cli, "%" PRIu64 " written, but not all of the last %" PRIu64 " are done: %s", g->got, g->got,
+              cli_reason(g->cli, status));
+    return cli_exit_code(status);
+}
+
 /* Ends the batch's leases, or keeps them for later. */
 static int finish(struct getter *g, struct mqc_item **items, size_t count)
 {
@@ -85,12 +101,21 @@ static int finish(struct getter *g, struct mqc_item **items, size_t count)
         g->held_count += count;
         return CLI_OK;
     }
-    enum mq_status status = mqc_task_done_many(items, count, NULL);
-    if (status == MQ_OK)
-        return CLI_OK;
-    cli_error(g->cli, "%" PRIu64 " written, but not all of the last %zu are done: %s", g->got, count,
-              cli_reason(g->cli, status));
-    return cli_exit_code(status);
+    return judge(g, mqc_task_done_many(items, count, NULL));
+}
+
+/* All that was written must be done. Nobody waits for a broker that is away for longer than for a connection.
+ */
+static int confirm(struct getter *g)
+{
+    int64_t patience_ms = 5000;
+    int code = cli_duration_value(g->cli, CLI_LONG_CONNECT_TIMEOUT, &patience_ms);
+    if (code != CLI_OK || !g->got)
+        return code;
+    enum mq_status status = mqc_flush(g->cli->mqc, patience_ms);
+    while (status == MQ_INTERRUPTED)
+        status = mqc_flush(g->cli->mqc, patience_ms);
+    return judge(g, status == MQ_TIMED_OUT ? MQ_DISCONNECTED : status);
 }
 
 /* Why it ended although more was wanted. */
@@ -165,15 +190,26 @@ static int check(struct getter *g)
     return code == CLI_OK ? cli_timeout_value(cli, &g->timeout_ms) : code;
 }
 
+static int open_queue(const struct getter *g)
+{
+    struct mqc_queue_options o = {.prefetch = g->all ? AHEAD_ITEMS : AHEAD_NONE};
+    if (cli_given(g->cli, CLI_LONG_NO_DONE))
+        o.prefetch = 0;
+    int code = cli_connect(g->cli);
+    return code == CLI_OK ? cli_open_queue(g->cli, &o) : code;
+}
+
 static int run(struct cli *cli)
 {
     struct getter g = {.cli = cli};
     int code = check(&g);
     if (code == CLI_OK)
-        code = cli_connect_queue(cli, MQC_OPEN_AUTO);
+        code = open_queue(&g);
     if (code != CLI_OK)
         return code;
     code = get(&g);
+    int confirmed = confirm(&g);
+    code = code != CLI_OK ? code : confirmed;
     int given_back = give_back(&g, g.held, g.held_count);
     free(g.held);
     cli_output_done(&g.out);

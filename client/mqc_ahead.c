@@ -76,34 +76,54 @@ static void release(struct mqc_queue *q, size_t count)
     call_detach(call);
 }
 
-/* Nobody needs what it brings: its items go back. */
-static void withdraw_fetch(struct mqc_queue *q)
+bool ahead_take_fetch(struct mqc_queue *q, int64_t timeout_ms, struct taker *taker,
+                      enum mq_status *ret_status)
 {
-    struct call *fetch = q->ahead.fetch;
-    q->ahead.fetch = NULL;
-    if (!fetch)
-        return;
-    call_withdraw(fetch, MQ_INTERRUPTED);
-    helper_wake(q->mqc);
+    struct lookahead *a = &q->ahead;
+    if (!a->fetch || a->fetch->stopped)
+        return false;
+    taker->call = a->fetch;
+    taker->call->context = taker;
+    ahead_set_fetch(q, NULL);
+    list_append(&a->takers, &taker->node);
+    *ret_status = call_adopt(taker->call, timeout_ms);
+    list_remove(&taker->node);
+    bool is_over = taker->count || taker->call->stopped;
+    call_drop(taker->call);
+    return is_over;
 }
 
-void ahead_give_back(struct mqc_queue *q)
+/* What is on its way comes after what lies here: if that went back now, the program could get it in the wrong
+ * order. So it is waited for; if there is another one then, the program is getting items. */
+static void give_back(struct mqc_queue *q)
 {
-    queue_ref(q);
-    withdraw_fetch(q);
+    struct taker nobody = {0};
+    enum mq_status unused;
+    if (wire_is_ready(q->mqc))
+        (void)ahead_take_fetch(q, MQ_NOWAIT, &nobody, &unused);
+    if (q->ahead.fetch)
+        return;
     release(q, q->ahead.count);
     ahead_reset(&q->ahead.policy);
     note(q);
-    queue_unref(q);
 }
 
-void ahead_give_back_all(struct mqc *m, const char *name)
+/* Waiting lets the list change, so each handle is marked. */
+void ahead_give_back(struct mqc *m, const char *name)
 {
-    for (struct list_node *n = list_first(&m->aheads), *next; n; n = next) {
+    unsigned turn = ++m->ahead_turn;
+    struct list_node *n = list_first(&m->aheads);
+    while (n) {
         struct mqc_queue *q = queue_of(n);
-        next = list_next(&m->aheads, n);
-        if (!name || !strcmp(q->name, name))
-            ahead_give_back(q);
+        if (q->ahead.turn == turn || strcmp(q->name, name) != 0) {
+            n = list_next(&m->aheads, n);
+            continue;
+        }
+        q->ahead.turn = turn;
+        queue_ref(q);
+        give_back(q);
+        queue_unref(q);
+        n = list_first(&m->aheads);
     }
 }
 
@@ -136,7 +156,12 @@ void ahead_close(struct mqc *m, uint64_t due_ms)
         call_poll(m, NULL, due_ms);
         wire_turn(m);
     }
-    ahead_give_back_all(m, NULL);
+    for (struct list_node *n = list_first(&m->aheads), *next; n; n = next) {
+        struct mqc_queue *q = queue_of(n);
+        next = list_next(&m->aheads, n);
+        release(q, q->ahead.count);
+        note(q);
+    }
 }
 
 void ahead_drop(struct mqc_item *item)
@@ -205,14 +230,16 @@ void ahead_add(struct mqc_queue *q, struct batch *batch, size_t from, int64_t le
     if (lease_ms > 0 && q->mqc->no_renew)
         ahead_end(q); /* its leases would run out here */
     else if (!q->ahead.policy.limit)
-        ahead_give_back(q);
+        release(q, q->ahead.count);
     note(q);
 }
 
 bool ahead_take(struct mqc_queue *q, struct taker *taker)
 {
-    if (q->ahead.count && lease_may_be_over(item_of(list_first(&q->ahead.items))))
-        ahead_give_back(q);
+    if (q->ahead.count && lease_may_be_over(item_of(list_first(&q->ahead.items)))) {
+        release(q, q->ahead.count);
+        ahead_reset(&q->ahead.policy);
+    }
     if (!give(q, taker))
         return false;
     note(q);
@@ -231,16 +258,18 @@ uint64_t ahead_due_ms(const struct mqc *m)
     return due_ms;
 }
 
-/* A fetch that is not answered by now is of no use to a program that has not come back. */
+/* Nothing goes back before what is on its way is here, see give_back(). */
 static void look(struct mqc_queue *q, uint64_t now_ms)
 {
     struct lookahead *a = &q->ahead;
-    bool is_asked_for = a->policy.taken > 0;
+    if (a->fetch) {
+        call_orphan(a->fetch);
+        ahead_watch(&a->policy, now_ms);
+        return;
+    }
     size_t keep = ahead_look(&a->policy, a->count, now_ms);
     if (keep < a->count)
         release(q, a->count - keep);
-    if (!is_asked_for)
-        withdraw_fetch(q);
     note(q);
 }
 

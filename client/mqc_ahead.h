@@ -28,6 +28,7 @@ struct lookahead {
     struct taker nobody;   /* whose it is */
     struct list takers;    /* gets that wait for the broker, in the order they came */
     struct list_node node; /* in mqc.aheads, while there are items or a fetch */
+    unsigned turn;         /* of ahead_give_back() */
 };
 
 void ahead_open(struct mqc_queue *q, uint32_t prefetch);
@@ -36,15 +37,18 @@ void ahead_set_fetch(struct mqc_queue *q, struct call *fetch);
 
 /* Takes what lies ahead, at most what the taker wants. False: nothing. */
 bool ahead_take(struct mqc_queue *q, struct taker *taker);
+/* The fetch that is under way becomes the taker's, who waits for it. True: *ret_status is how the get ends;
+ * false: there is none, or it has found nothing, but it was asked too early to say so. */
+bool ahead_take_fetch(struct mqc_queue *q, int64_t timeout_ms, struct taker *taker,
+                      enum mq_status *ret_status);
 /* Items of an answer, from this one on, that nobody has yet. */
 void ahead_add(struct mqc_queue *q, struct batch *batch, size_t from, int64_t lease_ms);
 /* Its lease was lost. */
 void ahead_drop(struct mqc_item *item);
 
-/* All goes back, untouched, and what is on its way too: before anything whose outcome depends on it. */
-void ahead_give_back(struct mqc_queue *q);
-/* The same for every handle of this queue; NULL: of every queue. */
-void ahead_give_back_all(struct mqc *m, const char *name);
+/* Before anything whose outcome depends on it: what handles of this queue have ahead goes back, untouched.
+ * May give up the lock, to wait for what is on its way. */
+void ahead_give_back(struct mqc *m, const char *name);
 /* The handle is closed: all goes back, what is on its way too when it has come. */
 void ahead_end(struct mqc_queue *q);
 /* The client is closed: waits for what is on its way, until due_ms, and all goes back. */

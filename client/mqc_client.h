@@ -69,6 +69,7 @@ struct mqc {
     struct helper helper;
     struct async async;
     struct gather gather;
+    unsigned ahead_turn;
     struct list aheads; /* of struct lookahead: what gets have fetched ahead, or are about to */
 };
 

@@ -128,25 +128,6 @@ static void refill(struct mqc_queue *q)
     call_begin(call);
 }
 
-/* The fetch that is under way becomes the taker's. True: that was all; false: it has found nothing, but it
- * was asked too early to say so. */
-static bool take_fetch(struct mqc_queue *q, int64_t timeout_ms, struct taker *taker,
-                       enum mq_status *ret_status)
-{
-    struct lookahead *a = &q->ahead;
-    if (!a->fetch || a->fetch->stopped)
-        return false;
-    taker->call = a->fetch;
-    taker->call->context = taker;
-    ahead_set_fetch(q, NULL);
-    list_append(&a->takers, &taker->node);
-    *ret_status = call_adopt(taker->call, timeout_ms);
-    list_remove(&taker->node);
-    bool is_over = taker->count || taker->call->stopped;
-    call_drop(taker->call);
-    return is_over;
-}
-
 /* Asks for as much as is to lie ahead, too. */
 static enum mq_status ask_ahead(struct mqc_queue *q, int64_t timeout_ms, struct taker *taker)
 {
@@ -178,7 +159,7 @@ static enum mq_status get_ahead(struct mqc_queue *q, int64_t timeout_ms, struct 
         return client_fail(q->mqc, MQ_INTERRUPTED, NULL);
     bool was_ahead = ahead_take(q, taker);
     uint64_t due_ms = !was_ahead && timeout_ms > 0 ? add_ms(monotonic_ms(), timeout_ms) : NEVER;
-    was_ahead = was_ahead || take_fetch(q, timeout_ms, taker, &status) || ahead_take(q, taker);
+    was_ahead = was_ahead || ahead_take_fetch(q, timeout_ms, taker, &status) || ahead_take(q, taker);
     if (!was_ahead)
         status = ask_ahead(q, timeout_ms > 0 ? time_left(due_ms) : timeout_ms, taker);
     if (taker->count && ahead_took(&a->policy, was_ahead ? taker->count : 0, a->count))

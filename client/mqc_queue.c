@@ -219,7 +219,7 @@ enum mq_status mqc_queue_remove(struct mqc_queue *q, bool force, uint64_t *ret_d
     enum mq_status status = queue_enter(q);
     if (status != MQ_OK)
         return status;
-    ahead_give_back_all(q->mqc, q->name);
+    ahead_give_back(q->mqc, q->name);
     struct call *call = call_new(q->mqc, MQ_VERB_REMOVE, q);
     if (call)
         call->exchange.request.force = force;
@@ -231,7 +231,7 @@ enum mq_status mqc_purge(struct mqc_queue *q, uint64_t *ret_discarded)
     enum mq_status status = queue_enter(q);
     if (status != MQ_OK)
         return status;
-    ahead_give_back_all(q->mqc, q->name); /* these wait, too */
+    ahead_give_back(q->mqc, q->name); /* these wait, too */
     return queue_leave(q, run_counting(call_new(q->mqc, MQ_VERB_PURGE, q), ret_discarded));
 }
 
@@ -241,7 +241,7 @@ enum mq_status mqc_shutdown(struct mqc_queue *q, bool immediate)
     if (status != MQ_OK)
         return status;
     if (immediate)
-        ahead_give_back_all(q->mqc, q->name);
+        ahead_give_back(q->mqc, q->name);
     struct call *call = call_new(q->mqc, MQ_VERB_SHUT_DOWN, q);
     if (call)
         call->exchange.request.immediate = immediate;
@@ -253,7 +253,7 @@ enum mq_status mqc_join(struct mqc_queue *q, int64_t timeout_ms)
     enum mq_status status = queue_enter_timed(q, timeout_ms);
     if (status != MQ_OK)
         return status;
-    ahead_give_back_all(q->mqc, q->name);
+    ahead_give_back(q->mqc, q->name);
     struct call *call = call_new(q->mqc, MQ_VERB_JOIN, q);
     if (call)
         call_set_timeout(call, timeout_ms);

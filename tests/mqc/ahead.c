@@ -1,4 +1,6 @@
 /* ahead.c - what a handle with prefetch asks of the broker, holds, and gives back. */
+#include <sys/eventfd.h>
+
 #include "ahead_rig.h"
 
 /* ---- Fetching ------------------------------------------------------------------------------------------ */
@@ -220,14 +222,64 @@ static void take_7_back(struct fake *f)
     fake_goodbye(f);
 }
 
+static void set_look_ms(uint32_t look_ms)
+{
+    pthread_mutex_lock(&mqc->lock);
+    queue->ahead.policy.look_ms = look_ms;
+    pthread_mutex_unlock(&mqc->lock);
+    REQUIRE(eventfd_write(mqc->helper.wake_fd, 1) == 0); /* it may sleep for longer */
+}
+
 static void what_nobody_asks_for_goes_back_untouched_and_the_window_is_1_again(void)
 {
     begin(take_7_back);
-    queue->ahead.policy.look_ms = AHEAD_LOOK_MS;
+    set_look_ms(AHEAD_LOOK_MS);
     free_one(1);
     fake_await(&fake, 1);
-    queue->ahead.policy.look_ms = 0; /* then nothing is quick */
+    set_look_ms(0); /* then nothing is quick */
     free_one(2);
+    end();
+}
+
+static void answer_a_fetch_late(struct fake *f)
+{
+    welcome_and_give_8(f);
+    take_get(f, 4, 0);
+    fake_await(f, 1);
+    let_pass(3 * AHEAD_LOOK_MS);
+    give(f, 9, 4, 0);
+    take_back(f, 5, 8);
+    fake_tell(f, 2);
+    fake_goodbye(f);
+}
+
+static void nothing_goes_back_before_what_is_on_its_way_has_come(void)
+{
+    begin(answer_a_fetch_late);
+    for (uint64_t id = 1; id <= 4; id++)
+        free_one(id);
+    set_look_ms(AHEAD_LOOK_MS);
+    fake_tell(&fake, 1);
+    fake_await(&fake, 2);
+    end();
+}
+
+static void fetch_and_then_join(struct fake *f)
+{
+    welcome_and_give_8(f);
+    take_get(f, 4, 0);
+    give(f, 9, 4, 0);
+    take_back(f, 5, 8);
+    take_plain(f, MQ_VERB_JOIN);
+    fake_goodbye(f);
+}
+
+static void what_is_on_its_way_goes_back_along_with_the_rest(void)
+{
+    begin(fetch_and_then_join);
+    for (uint64_t id = 1; id <= 4; id++)
+        free_one(id);
+    CHECK_EQUAL(mqc_join(queue, MQ_FOREVER), MQ_OK);
     end();
 }
 
@@ -371,7 +423,9 @@ int main(void)
         UNIT(an_interrupt_ends_the_next_get_even_if_items_lie_ahead),
         UNIT(a_get_that_waits_for_a_fetch_can_be_interrupted_and_its_items_go_back),
         UNIT(what_nobody_asks_for_goes_back_untouched_and_the_window_is_1_again),
+        UNIT(nothing_goes_back_before_what_is_on_its_way_has_come),
         UNIT(before_a_join_all_goes_back),
+        UNIT(what_is_on_its_way_goes_back_along_with_the_rest),
         UNIT(before_a_purge_all_goes_back),
         UNIT(before_a_remove_all_goes_back),
         UNIT(before_an_immediate_shutdown_all_goes_back_before_another_nothing),
