@@ -2,11 +2,12 @@
 #include "pile.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "key.h"
 
-enum { CAPACITY_MIN = 8, LARGE_SIZE = 8 << 20 };
+enum { CAPACITY_MIN = 8, LARGE_PAGE = 2 << 20, LARGE_SIZE = 4 * LARGE_PAGE };
 
 void pile_init(struct pile *pile)
 {
@@ -20,21 +21,27 @@ void pile_done(struct pile *pile)
     pile_init(pile);
 }
 
-/* Each level of a large pile is another place in memory, which the processor finds quicker by large pages. Where
- * there are none, nothing changes. */
-static void ask_for_large_pages(void *memory, size_t size)
+/* Each level of a large pile is another place in memory, which the processor finds quicker by large pages;
+ * they have to be whole and aligned, or they are none. */
+static struct pile_node *new_nodes(size_t capacity)
 {
-    const uintptr_t page = 4096, first = ((uintptr_t)memory + page - 1) & ~(page - 1);
-    if (size >= LARGE_SIZE)
-        (void)madvise((void *)first, (size - page) & ~(page - 1), MADV_HUGEPAGE);
+    size_t size = capacity * sizeof(struct pile_node);
+    if (size < LARGE_SIZE)
+        return malloc(size);
+    struct pile_node *nodes = aligned_alloc(LARGE_PAGE, (size + LARGE_PAGE - 1) & ~(size_t)(LARGE_PAGE - 1));
+    if (nodes)
+        (void)madvise(nodes, size, MADV_HUGEPAGE); /* where there are none, nothing changes */
+    return nodes;
 }
 
 static bool resize(struct pile *pile, size_t capacity)
 {
-    struct pile_node *nodes = realloc(pile->nodes, capacity * sizeof *nodes);
+    struct pile_node *nodes = new_nodes(capacity);
     if (!nodes)
         return false;
-    ask_for_large_pages(nodes, capacity * sizeof *nodes);
+    if (pile->count)
+        memcpy(nodes, pile->nodes, pile->count * sizeof *nodes);
+    free(pile->nodes);
     pile->nodes = nodes;
     pile->capacity = capacity;
     return true;

@@ -1,6 +1,6 @@
 /* failing_malloc.h - malloc, calloc and realloc that fail when told to.
  *
- * A test that includes this is linked with --wrap for the three (tests.cmake sees to it), so every call that
+ * A test that includes this is linked with --wrap for them (tests.cmake sees to it), so every call that
  * the code under test makes comes here; libraries that are loaded at run time keep their own. */
 #ifndef MQ_FAILING_MALLOC_H
 #define MQ_FAILING_MALLOC_H
@@ -17,6 +17,8 @@ static uint64_t malloc_failures; /* calls that were made to fail */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
@@ -31,6 +33,11 @@ static bool malloc_is_to_fail(void)
 void *__wrap_malloc(size_t size)
 {
     return malloc_is_to_fail() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return malloc_is_to_fail() ? NULL : __real_aligned_alloc(alignment, size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)

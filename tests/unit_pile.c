@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ITEMS = 3000 };
+enum { ITEMS = 3000, LARGE = 1 << 20 /* in large pages */ };
 
 static struct item items[ITEMS];
 static struct record nothing;
@@ -95,9 +95,13 @@ static void owning_fails_without_memory_or_for_absurd_numbers_and_changes_nothin
     pile_init(&pile);
     malloc_fails_at = malloc_calls + 1;
     CHECK(!pile_own(&pile, 1));
+    malloc_fails_at = malloc_calls + 1;
+    CHECK(!pile_own(&pile, LARGE));
     malloc_fails_at = 0;
     CHECK(!pile_own(&pile, SIZE_MAX));
     CHECK_EQUAL(pile.owned, 0);
+    CHECK(pile_own(&pile, LARGE));
+    pile_disown(&pile, LARGE);
     pile_done(&pile);
 }
 

@@ -34,7 +34,7 @@ struct bench {
 static double now_ns(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now); /* whoever else is on the machine does not count */
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 

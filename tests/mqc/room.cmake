@@ -18,7 +18,7 @@ add_executable(mqc_memory tests/mqc/memory.c tests/e2e/support/broker.c
 target_include_directories(mqc_memory PRIVATE tests tests/e2e/support client)
 target_compile_definitions(mqc_memory PRIVATE MQ_BROKER_PATH="$<TARGET_FILE:mq-broker>")
 target_link_libraries(mqc_memory PRIVATE mqc_objects PkgConfig::CUNIT Threads::Threads)
-target_link_options(mqc_memory PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
+target_link_options(mqc_memory PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc)
 add_dependencies(mqc_memory mq-broker)
 e2e_test(mqc_memory e2e mqc_memory)
 
