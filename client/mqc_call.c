@@ -312,7 +312,7 @@ static void wait_for_end(struct call *c)
 {
     struct mqc *m = c->mqc;
     look(c);
-    if (!is_over(c))
+    if (!is_over(c) && !c->take_back) /* a local call has nothing to send */
         wire_turn(m);
     for (;;) {
         look(c);

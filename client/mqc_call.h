@@ -104,7 +104,9 @@ bool call_unsend(struct call *call);
 /* A local call lives on its thread's stack, between these two. */
 void call_init_local(struct call *call, struct mqc *m, bool (*take_back)(struct call *call, bool for_good));
 void call_done_local(struct call *call);
-/* Waits until call_end(), or gives up. The lock is given up meanwhile. A failure is then this thread's. */
+/* Waits until call_end(), or gives up. What it waits for must have been sent: it begins without a look at the
+ * line, because mostly another thread looks. The lock is given up meanwhile. A failure is then this thread's.
+ */
 enum mq_status call_wait(struct call *call);
 void call_end(struct call *call, enum mq_status status, const char *text);
 /* The caller has seen what it wanted: frees the call now, or when it ends. NULL is fine. */

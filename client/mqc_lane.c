@@ -165,22 +165,23 @@ static void landed(struct call *flight, const struct answer *answer)
 
 /* ---- Requests ------------------------------------------------------------------------------------------ */
 
-void puts_go(struct mqc_queue *q)
+bool puts_go(struct mqc_queue *q)
 {
     struct puts *p = &q->puts;
     const struct put_item *puts;
     settle(q, "");
     if (p->lane.away)
-        return;
+        return false;
     size_t count = lane_depart(&p->lane, limits_of(q->mqc), &puts);
     if (count == 0)
-        return;
+        return false;
     p->flight->exchange.request = (struct request){
         .verb = MQ_VERB_PUT, .queue = queue_name(q), .partial = true, .puts = puts, .put_count = count};
     p->flight->exchange.deadline_ms = p->hurried ? 0 : NEVER;
     queue_ref(q);
     list_append(&q->mqc->async.flights, &p->node);
     call_send(p->flight);
+    return true;
 }
 
 /* The request is not to be carried out any more, and its items come back: at once, or with its answer. */
@@ -253,7 +254,8 @@ enum mq_status puts_ride(struct mqc_queue *q, const struct put_item *put, uint64
     rider.may_be_interrupted = true;
     enum mq_status status = add(q, put, &item, false);
     if (status == MQ_OK) {
-        puts_go(q);
+        if (puts_go(q))
+            wire_turn(q->mqc);
         status = call_wait(&rider);
     }
     call_done_local(&rider);
@@ -282,6 +284,7 @@ static void hurry(struct mqc_queue *q)
     if (p->lane.away)
         turn_back(q);
     puts_go(q);
+    wire_turn(q->mqc);
 }
 
 enum mq_status puts_await_turn(struct mqc_queue *q, int64_t timeout_ms)

@@ -28,8 +28,8 @@ void puts_done(struct mqc_queue *q);
 
 /* Adds an async item, whose body and key are copied. MQ_NO_MEMORY: nothing has changed. */
 enum mq_status puts_add(struct mqc_queue *q, const struct put_item *put, const struct bundle_item *item);
-/* Makes a request of what has gathered, if none is under way. */
-void puts_go(struct mqc_queue *q);
+/* Makes a request of what has gathered, if none is under way. True: wire_turn() would send it. */
+bool puts_go(struct mqc_queue *q);
 
 /* Puts an item and waits for ever. */
 enum mq_status puts_ride(struct mqc_queue *q, const struct put_item *put, uint64_t *ret_id);
