@@ -103,8 +103,8 @@ size_t wire_pollfds(const struct mqc *m, struct pollfd *fds, bool with_line)
 
 void wire_polled(struct mqc *m, const struct pollfd *fds)
 {
-    if (fds[0].revents)
-        m->wire.has_events = true;
+    m->wire.has_events |= fds[0].revents != 0;
+    m->wire.was_polled = true;
 }
 
 /* A connection that was good is made again soon, at once if it was good for long; other failures back off. */
@@ -478,10 +478,14 @@ static bool connect_if_wanted(struct mqc *m)
     return m->wire.dealer;
 }
 
-/* What has arrived counts even if the connection ended after it, hence it is read first. */
+/* What has arrived counts even if the connection ended after it, hence it is read first. That it has ended
+ * must be known before anything is sent, or a request would have left for a broker that is gone: so only a
+ * turn that follows a poll may do without asking the monitor. */
 void wire_turn(struct mqc *m)
 {
     receive_all(m);
+    m->wire.has_events |= !m->wire.was_polled;
+    m->wire.was_polled = false;
     watch(m);
     while (connect_if_wanted(m) || send_all(m))
         receive_all(m);

@@ -24,6 +24,7 @@ struct wire {
     unsigned attempts;     /* connections begun */
     bool connected;        /* the transport is there */
     bool has_events;       /* the monitor may have some */
+    bool was_polled;       /* just now, so has_events is certain */
     bool said_bye;         /* the broker has answered the bye */
     uint64_t hello_due_ms; /* the attempt is given up then */
     uint64_t retry_at_ms;  /* the next one may begin then */
