@@ -19,14 +19,16 @@
  *
  * THREADS. Any thread may use any handle at any time, and as many at once as like; they share one connection
  * and none holds up another. An item belongs to whoever has it: do not take or free it while another thread
- * uses it. The library keeps one thread of its own (all signals blocked), started with the first get, and
+ * uses it. Puts without a time-out through one handle share requests, so that many threads need few. The
+ * library keeps one thread of its own (all signals blocked), started with the first get or async put, and
  * libzmq its I/O thread.
  *
  * TIME-OUTS are milliseconds: MQ_NOWAIT (0), a positive number, or MQ_FOREVER (-1). Any other negative number
- * is MQ_INVALID and is checked first. Only the broker says MQ_EMPTY, MQ_FULL and MQ_TIMED_OUT, so that a
- * time-out that races an item loses nothing. A call that has no answer by its time-out plus the connect
- * time-out gives up with MQ_DISCONNECTED; calls without a time-out count as MQ_NOWAIT. A call with MQ_FOREVER
- * waits as long as there is a broker, and gives up when there has been none for the connect time-out.
+ * is MQ_INVALID and is checked first. The broker says MQ_EMPTY, MQ_FULL and MQ_TIMED_OUT, so that a time-out
+ * that races an item loses nothing (exceptions: mqc_flush, and puts behind async ones). A call that has no
+ * answer by its time-out plus the connect time-out gives up with MQ_DISCONNECTED; calls without a time-out
+ * count as MQ_NOWAIT. A call with MQ_FOREVER waits as long as there is a broker, and gives up when there has
+ * been none for the connect time-out.
  *
  * RECONNECTS. A lost connection is made again by itself as long as somebody waits or holds items, and the
  * session goes on: what was not answered is asked again under its old number, and the broker answers a
@@ -237,16 +239,16 @@ const char *mqc_version(void);
  * MQ_LIMIT, MQ_TEMPORARY: the broker had no room for a session all that time. MQ_NO_MEMORY. */
 enum mq_status mqc_open(const char *endpoint, const struct mqc_options *options, struct mqc **ret_mqc);
 
-/* Ends the session: blocked calls return MQ_CLOSED, and when all have returned the broker is told, for at
- * most close_timeout_ms. All that the session held goes back to its queues at once; without a connection,
- * when the broker's grace is over. To be called once, and not from a signal handler; afterwards `mqc` is not
- * to be used any more. NULL is fine. */
+/* Ends the session: blocked calls return MQ_CLOSED, and when all have returned, what mqc_put_async accepted
+ * is carried out and the broker is told, both together for at most close_timeout_ms. All that the session
+ * held goes back to its queues at once; without a connection, when the broker's grace is over. To be called
+ * once, and not from a signal handler; afterwards `mqc` is not to be used any more. NULL is fine. */
 void mqc_close(struct mqc *mqc);
 
-/* Makes blocked calls return MQ_INTERRUPTED; async-signal-safe. It works once: on every put, get and join
- * with a time-out other than MQ_NOWAIT that is blocked at that moment; if there is none, on the next such
- * call, so that a signal between a check and the call is not lost. Several interrupts before that count as
- * one. Other calls are not interrupted.
+/* Makes blocked calls return MQ_INTERRUPTED; async-signal-safe. It works once: on every put, get, join
+ * and flush with a time-out other than MQ_NOWAIT, and every mqc_put_async before a full window, that is
+ * blocked at that moment; if there is none, on the next such call, so that a signal between a check and the
+ * call is not lost. Several interrupts before that count as one. Other calls are not interrupted.
  *
  * An interrupted put asks the broker whether it was stored and waits for the word, at most the connect
  * time-out: it returns MQ_OK if it was, MQ_INTERRUPTED if it was not (mqc_put_many says how many were), and
@@ -284,11 +286,11 @@ enum mq_status mqc_queue_remove(struct mqc_queue *queue, bool force, uint64_t *r
 /* ---- Putting ------------------------------------------------------------------------------------------- */
 
 /* Stores an item, once; waits for room for at most timeout_ms. The body is not needed after the return.
- * MQ_FULL: no room in that time. MQ_SHUT_DOWN: the queue takes no more, waiting puts included.
- * MQ_TOO_BIG: a body over the broker's limit, or a key over 1024 bytes. MQ_INVALID: also a priority on a
- * queue of another kind, or a key that is none. MQ_LIMIT: also too many waiting puts of this client.
- * MQ_TEMPORARY: the broker's memory limit, all that time. MQ_INTERRUPTED: not stored. Or the usual of a
- * queue. */
+ * MQ_FULL: no room in that time, be it for this item or for the async puts through this handle before it.
+ * MQ_SHUT_DOWN: the queue takes no more, waiting puts included. MQ_TOO_BIG: a body over the broker's limit,
+ * or a key over 1024 bytes. MQ_INVALID: also a priority on a queue of another kind, or a key that is none.
+ * MQ_LIMIT: also too many waiting puts of this client. MQ_TEMPORARY: the broker's memory limit, all that
+ * time. MQ_INTERRUPTED: not stored. Or the usual of a queue. */
 enum mq_status mqc_put(struct mqc_queue *queue, const void *body, size_t size, int64_t timeout_ms);
 enum mq_status mqc_put_nowait(struct mqc_queue *queue, const void *body, size_t size);
 

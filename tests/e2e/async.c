@@ -48,7 +48,7 @@ static void take_numbers(struct mqc_queue *queue, int first, int end)
     static struct mqc_item *items[AT_ONCE];
     while (first < end) {
         size_t taken = 0;
-        OK(mqc_get_many(queue, AT_ONCE, LIMIT_MS, items, &taken));
+        OK(mqc_get_many(queue, AT_ONCE, 6 * LIMIT_MS, items, &taken));
         for (size_t i = 0; i < taken; i++)
             REQUIRE(number_of(items[i]) == first++);
         OK(mqc_task_done_many(items, taken, NULL));
