@@ -96,13 +96,24 @@ def markdown(rows):
             yield "| " + " | ".join(row.cells()) + " |"
 
 
-def put_between(path, begin, end, text):
-    """Replaces what stands in a file between two of its lines."""
-    with open(path, encoding="utf-8") as document:
-        before, rest = document.read().split(begin + "\n", 1)
-    after = rest.split(end + "\n", 1)[1]
-    with open(path, "w", encoding="utf-8") as document:
-        document.write("".join([before, begin, "\n", text, "\n", end, "\n", after]))
+BEGIN, END = "<!-- compare -->", "<!-- end of compare -->"
+
+
+class Document:
+    """A text with a place for the table, between the lines BEGIN and END."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(path, encoding="utf-8") as document:
+            text = document.read()
+        if text.count(f"{BEGIN}\n") != 1 or text.count(f"{END}\n") != 1:
+            raise ValueError(f"{path} has no place for the table: the lines {BEGIN} and {END}")
+        self.before, rest = text.split(f"{BEGIN}\n")
+        self.after = rest.split(f"{END}\n")[1]
+
+    def write(self, table):
+        with open(self.path, "w", encoding="utf-8") as document:
+            document.write(f"{self.before}{BEGIN}\n{table}\n{END}\n{self.after}")
 
 
 def machine():
