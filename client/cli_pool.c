@@ -259,18 +259,50 @@ static void count_run(struct cli_pool *pool, bool succeeded)
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* Each is told of, if it is not done. Takes the items. */
+static void end_leases(struct cli_pool *pool, struct mqc_item **items, size_t count)
+{
+    uint64_t ids[CLI_POOL_FINISHED_MAX];
+    enum mq_status each[CLI_POOL_FINISHED_MAX];
+    for (size_t i = 0; i < count; i++)
+        ids[i] = mqc_item_id(items[i]);
+    (void)mqc_task_done_many(items, count, each);
+    for (size_t i = 0; i < count; i++) {
+        count_run(pool, each[i] == MQ_OK);
+        if (each[i] == MQ_OK)
+            continue;
+        const char *reason = cli_reason(pool->cli, each[i]);
+        cli_notice(pool->cli, "item %" PRIu64 " was worked on, but is not done: %s", ids[i], reason);
+        if (each[i] != MQ_LEASE_LOST && each[i] != MQ_SESSION_LOST)
+            end_with_error(pool, cli_exit_code(each[i]), reason);
+    }
+}
+
+/* What the slots have finished. Main thread only. */
+static void end_finished(struct cli_pool *pool)
+{
+    struct mqc_item *items[CLI_POOL_FINISHED_MAX];
+    pthread_mutex_lock(&pool->lock);
+    size_t count = pool->finished_count;
+    for (size_t i = 0; i < count; i++)
+        items[i] = pool->finished[i];
+    pool->finished_count = 0;
+    pthread_mutex_unlock(&pool->lock);
+    if (count)
+        end_leases(pool, items, count);
+}
+
 /* The command did its work. Takes the item. */
 static void finish_done(struct cli_pool *pool, struct mqc_item *item)
 {
-    uint64_t id = mqc_item_id(item);
-    enum mq_status status = mqc_task_done(item);
-    count_run(pool, status == MQ_OK);
-    if (status == MQ_OK)
-        return;
-    const char *reason = cli_reason(pool->cli, status);
-    cli_notice(pool->cli, "item %" PRIu64 " was worked on, but is not done: %s", id, reason);
-    if (status != MQ_LEASE_LOST && status != MQ_SESSION_LOST)
-        end_with_error(pool, cli_exit_code(status), reason);
+    pthread_mutex_lock(&pool->lock);
+    bool has_room = pool->finished_count < CLI_POOL_FINISHED_MAX;
+    if (has_room)
+        pool->finished[pool->finished_count++] = item;
+    wake_main(pool);
+    pthread_mutex_unlock(&pool->lock);
+    if (!has_room)
+        end_leases(pool, &item, 1);
 }
 
 /* Is it hopeless to run the command again? */
@@ -387,6 +419,7 @@ static void supervise(struct cli_pool *pool)
         if (waits)
             mqc_interrupt(pool->cli->mqc);
         wait_for_something(pool, timeout_ms);
+        end_finished(pool);
         give_back(pool, now_ms());
     }
 }
@@ -437,6 +470,7 @@ int cli_pool_run(struct cli_pool *pool)
     start_slots(pool);
     supervise(pool);
     join_slots(pool);
+    end_finished(pool);
     give_back(pool, INT64_MAX);
     for (size_t i = 0; i < pool->held_count; i++)
         mqc_item_free(pool->held[i].item); /* given back when the session ends */

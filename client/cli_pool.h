@@ -1,8 +1,9 @@
 /* cli_pool.h - `mq work`: slots that each take an item, run the command over it, and finish it.
  *
  * A slot is a thread that holds one item at most, so no more is taken than can be worked on. What failed is
- * held by the pool: until the pause before its next try is over or, in a run that has an end, until that. The
- * main thread looks after signals, pauses and the end. */
+ * held by the pool: until the pause before its next try is over or, in a run that has an end, until that.
+ * What succeeded is told to the broker by the main thread, many at a time, while the slots go on. It also
+ * looks after signals, pauses and the end. */
 #ifndef MQ_CLI_POOL_H
 #define MQ_CLI_POOL_H
 
@@ -11,7 +12,10 @@
 #include "cli.h"
 #include "cli_run.h"
 
-enum { CLI_POOL_SLOTS_MAX = 1000 }; /* a session may have 1024 waiting requests */
+enum {
+    CLI_POOL_SLOTS_MAX = 1000, /* a session may have 1024 waiting requests */
+    CLI_POOL_FINISHED_MAX = 256
+};
 
 struct cli_pool;
 
@@ -46,7 +50,9 @@ struct cli_pool {
     size_t alive;           /* slots whose thread has not ended */
     size_t fetching;        /* slots that may be blocked in a call for the broker */
     int64_t taken;
-    uint64_t done, failed; /* runs */
+    uint64_t done, failed;                            /* runs */
+    struct mqc_item *finished[CLI_POOL_FINISHED_MAX]; /* their command succeeded; to be done */
+    size_t finished_count;
     struct cli_held *held;
     size_t held_count, held_capacity, held_size;
 };

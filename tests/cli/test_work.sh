@@ -24,6 +24,25 @@ printf 'b\na\n' | mq put q
 expect 0 mq work q --all -j 1 -- sort -r -s
 prints 'b\na\n'
 
+# Quick commands over many items: each is run once, and all are done at the end.
+seq 500 | mq put -l many
+expect 0 mq work many --all -j 3 -- cat
+tr -d '\n' <out | wc -c >size # in any order
+check [ "$(cat size)" -eq 1392 ]
+check_stat many done 500
+
+# A worker at a long command keeps nothing from others.
+seq 50 | mq put -l long
+mkfifo valve
+mq work long -- sh -c 'echo $MQ_ITEM_ID >>started; cat valve' >/dev/null &
+worker=$!
+eventually stat_is long leased 1
+check [ "$(mq get long --all | wc -l)" -eq 49 ]
+kill "$worker"
+: >valve
+ends "$worker" 0
+check_stat long unfinished 0
+
 # -c N ends after N items.
 mq put q 1 2 3
 expect 0 mq work q -c 2 -- cat
