@@ -51,6 +51,21 @@
  * end. Leases with a time limit are renewed by the library at a third of their time while the program holds
  * the item, unless the option no_renew is set.
  *
+ * PREFETCH. A queue handle opened with `prefetch` fetches items ahead of the program, at most so many: most
+ * gets are then answered without asking the broker, in order, and task_dones share requests. Without it, the
+ * default, the library holds nothing that was not asked for, as queue.Queue does. What lies ahead is leased
+ * and renewed, so others cannot have it; therefore the library holds about what the program uses up in 20 ms:
+ * it begins with what a get wants, fetches twice as much whenever the last was used up in 10 ms, and gives
+ * back, untouched and in its old place, what has not been asked for in about 20 ms. All goes back at once
+ * when the handle or the client is closed, and before a join, purge, remove or immediate shutdown of its
+ * queue. An item whose lease was lost meanwhile is not handed out. More urgent items that are put later do
+ * not overtake what lies ahead. Of other threads on the same handle, each gets the next item. Gets with
+ * auto_done ask the broker. Of such a handle, mqc_task_done, mqc_queue_task_done and mqc_task_done_many
+ * without ret_each return MQ_OK as soon as the library has noted it. The broker is told before the next
+ * request of this client, when there are 256, and at the latest after 10 ms; by mqc_flush, which returns the
+ * first refusal since the last one; and by mqc_close, but that cannot tell what was refused. A few hundred
+ * make sense for small items.
+ *
  * FORK. A handle belongs to the process that opened it. In a child every call returns MQ_INVALID, and closing
  * or freeing does nothing, harmlessly. Bodies stay readable. A child that lives on should exec: it shares the
  * parent's connection, whose end the broker cannot see while the child has it open.
@@ -127,9 +142,10 @@ struct mqc_queue_options {
     uint32_t given;
     enum mq_kind kind;
     enum mqc_open_mode mode;
-    int64_t maxsize;       /* bound on waiting items; 0 or less: none */
-    int64_t lease_ms;      /* how long a lease lasts unless renewed; 0: as long as the session */
-    uint32_t prefetch;     /* items that gets of this handle may fetch ahead at most; 0: none */
+    int64_t maxsize;   /* bound on waiting items; 0 or less: none */
+    int64_t lease_ms;  /* how long a lease lasts unless renewed; 0: as long as the session */
+    uint32_t prefetch; /* items that gets of this handle may fetch ahead, at most 65536; 0: none. A matter of
+                          the handle, not of the queue; see PREFETCH */
     uint64_t reserved[11]; /* zero, else MQ_INVALID */
 };
 
@@ -271,11 +287,11 @@ enum mq_status mqc_queue_open(struct mqc *mqc, const char *name, const struct mq
                               struct mqc_queue **ret_queue);
 
 /* Calls that are blocked on it go on, and items stay valid; leases of freed items are kept until mqc_close.
- * NULL is fine. */
+ * What it has fetched ahead goes back. NULL is fine. */
 void mqc_queue_close(struct mqc_queue *queue);
 
 /* Changes settings of the running queue, for all its users: maxsize, lease_ms. MQ_INVALID: the kind is given,
- * which is for the queue's life. Or the usual of a queue. `mode` is not looked at. */
+ * which is for the queue's life, or prefetch is not 0. Or the usual of a queue. `mode` is not looked at. */
 enum mq_status mqc_queue_set(struct mqc_queue *queue, const struct mqc_queue_options *options);
 
 /* Removes the queue itself: waiting calls on it return MQ_NO_QUEUE, items taken from it become MQ_LEASE_LOST.
@@ -347,7 +363,8 @@ enum mq_status mqc_get(struct mqc_queue *queue, int64_t timeout_ms, struct mqc_i
 enum mq_status mqc_get_nowait(struct mqc_queue *queue, struct mqc_item **ret_item);
 
 /* Waits until there is one item, then takes up to `max` (1..65536) of those that are there, in order, and at
- * most as many as fit into a frame. ret_items holds `max`. Statuses as of mqc_get. */
+ * most as many as fit into a frame; with prefetch, of those that lie ahead, if any do. ret_items holds `max`.
+ * Statuses as of mqc_get. */
 enum mq_status mqc_get_many(struct mqc_queue *queue, size_t max, int64_t timeout_ms,
                             struct mqc_item **ret_items, size_t *ret_count);
 
@@ -368,14 +385,15 @@ const char *mqc_item_queue_name(const struct mqc_item *item);
 
 /* ---- Done with an item --------------------------------------------------------------------------------- */
 
-/* The work is done: the item is gone for good. Takes the item, whatever it returns.
- * MQ_LEASE_LOST: the lease was over and the item went back, or its queue was removed. MQ_TOO_MANY_DONE: this
- * session does not hold it.
- * MQ_INVALID: also an item that was peeked at or was auto-done. MQ_NO_MEMORY: not done, as after
- * mqc_item_free. MQ_DISCONNECTED: may be done, now or when the broker is back. Or the usual. */
+/* The work is done: the item is gone for good. Takes the item, whatever it returns. Of a handle with
+ * prefetch, what the broker says is told by mqc_flush. MQ_LEASE_LOST: the lease was over and the item went
+ * back, or its queue was removed. MQ_TOO_MANY_DONE: this session does not hold it. MQ_INVALID: also an item
+ * that was peeked at or was auto-done. MQ_NO_MEMORY: not done, as after mqc_item_free. MQ_DISCONNECTED: may
+ * be done, now or when the broker is back. Or the usual. */
 enum mq_status mqc_task_done(struct mqc_item *item);
 
-/* Each item is judged alone: ret_each[i] (may be NULL) is its status, always written. Takes all items,
+/* Each item is judged alone: ret_each[i] (may be NULL) is its status, always written; for it the call waits
+ * for the broker even with prefetch. Takes all items,
  * whatever it returns, which is the first status of ret_each that is not MQ_OK. All must be of one client.
  * Statuses as of mqc_task_done; no items are MQ_OK. */
 enum mq_status mqc_task_done_many(struct mqc_item **items, size_t count, enum mq_status *ret_each);

@@ -5,7 +5,8 @@
  *
  * The rooms: mqc_wire is the socket and who is at its other end; mqc_call lets callers wait and makes one of
  * them read for all; mqc_lane is puts that share requests, and mqc_async those that nobody waits for;
- * mqc_item is what has arrived; mqc_lease what is held; mqc_helper the library's thread.
+ * mqc_item is what has arrived; mqc_lease what is held; mqc_ahead what was fetched before anybody asked;
+ * mqc_gather what is done and not told yet; mqc_helper the library's thread.
  */
 #ifndef MQ_MQC_CLIENT_H
 #define MQ_MQC_CLIENT_H

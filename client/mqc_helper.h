@@ -1,8 +1,9 @@
 /* mqc_helper.h - the library's one thread: what must happen although no caller waits.
  *
- * It renews leases, calls on_done of async puts, confirms auto-done answers that no request confirmed, makes
- * a lost connection again while items are held, and reads the answers to requests that no thread waits for.
- * It never leads while a caller does. Signals are blocked in it. */
+ * It renews leases, gives back what was fetched ahead and is not asked for, calls on_done of async puts,
+ * confirms auto-done answers that no request confirmed, makes a lost connection again while items are held,
+ * and reads the answers to requests that no thread waits for. It never leads while a caller does. Signals are
+ * blocked in it. */
 #ifndef MQ_MQC_HELPER_H
 #define MQ_MQC_HELPER_H
 

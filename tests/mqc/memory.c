@@ -118,6 +118,31 @@ static void look_all_ways(struct mqc *mqc, struct mqc_queue *queue)
     TRY(mqc_ping(mqc, NULL));
 }
 
+/* Several fetches, what they leave ahead, and gathered task_dones. */
+static void get_ahead(struct mqc *mqc)
+{
+    enum { MANY = 40 };
+    struct mqc_queue_options options = {.given = MQ_SETTING_LEASE, .lease_ms = 30000, .prefetch = 16};
+    struct mqc_queue *queue = NULL;
+    struct mqc_item *item;
+    enum mq_status status = mqc_queue_open(mqc, "scarce-ahead", &options, &queue);
+    TRY(status);
+    if (status != MQ_OK)
+        return;
+    for (int i = 0; i < MANY; i++)
+        TRY(mqc_put(queue, "x", 1, MQ_FOREVER));
+    for (int i = 0; i < MANY - 5; i++)
+        if (mqc_get_nowait(queue, &item) == MQ_OK)
+            TRY(mqc_task_done(item));
+    if (mqc_get_nowait(queue, &item) == MQ_OK) {
+        mqc_item_free(item);
+        TRY(mqc_queue_task_done(queue));
+    }
+    TRY(mqc_flush(mqc, MQ_FOREVER));
+    TRY(mqc_purge(queue, NULL));
+    mqc_queue_close(queue);
+}
+
 static void use_everything(void)
 {
     struct mqc_queue_options options = {
@@ -136,6 +161,7 @@ static void use_everything(void)
         get_all_ways(mqc, queue);
         look_all_ways(mqc, queue);
         put_and_get_much(queue);
+        get_ahead(mqc);
         TRY(mqc_purge(queue, NULL));
     }
     mqc_queue_close(queue);
