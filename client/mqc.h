@@ -328,18 +328,24 @@ enum mq_status mqc_put_many_ids(struct mqc_queue *queue, const struct mqc_put *p
 
 /* Hands the item to the library, which copies body and priority, and returns; many such items share a
  * request. The items of one queue handle, and what mqc_put puts through it, are stored in the order of the
- * calls. MQ_OK: the item is accepted, and `on_done` (may be NULL) will be called once with its result: MQ_OK
- * and its id, or a status of mqc_put, MQ_INTERRUPTED excepted; it waits for room like mqc_put with
- * MQ_FOREVER, and gives up with MQ_DISCONNECTED like that. Anything else: not accepted, and on_done is not
- * called. The items that have no result yet, and those whose on_done has not returned, are the window,
- * bounded by the options async_items and async_bytes of mqc_open. A full one blocks the call until there is
- * room in it; with the option async_refuses it is MQ_FULL, and mqc_error() speaks of the window. on_done is
- * called on the library's thread, without locks, in the order of the calls of one handle. It may call
- * anything but mqc_close, but should be short: that thread also renews leases. A put of its own is not held
- * up by those whose on_done has not returned. mqc_close waits for results, at most its close time-out, then
- * the rest is MQ_CLOSED. Closing the queue handle changes nothing. MQ_INTERRUPTED, MQ_DISCONNECTED: while it
- * was blocked. MQ_INVALID, MQ_TOO_BIG: as of mqc_put, as far as the library can see. MQ_NO_MEMORY: also no
- * thread to be had. MQ_NO_QUEUE, MQ_EXISTS: the handle could not be opened again. MQ_CLOSED. */
+ * calls. Calls that are no puts do not wait for them: before mqc_join, say, comes mqc_flush.
+ *
+ * MQ_OK: the item is accepted, and `on_done` (may be NULL) will be called once with its result: MQ_OK and its
+ * id, or a status of mqc_put; it waits for room like mqc_put with MQ_FOREVER, and gives up like that with
+ * MQ_DISCONNECTED. Anything else: not accepted, and on_done is not called.
+ *
+ * The items that have no result yet, and those whose on_done has not returned, are the window, bounded by the
+ * options async_items and async_bytes of mqc_open. A full one blocks the call until there is room in it; with
+ * the option async_refuses it is MQ_FULL, and mqc_error() speaks of the window.
+ *
+ * on_done is called on the library's thread, without locks, in the order of the calls of one handle. It may
+ * call anything but mqc_close, but should be short: that thread also renews leases. A put of its own is not
+ * held up by those whose on_done has not returned. mqc_close waits for results, at most its close time-out,
+ * then the rest is MQ_CLOSED. Closing the queue handle changes nothing.
+ *
+ * MQ_INTERRUPTED, MQ_DISCONNECTED: while it was blocked. MQ_INVALID, MQ_TOO_BIG: as of mqc_put, as far as the
+ * library can see. MQ_NO_MEMORY: also no thread to be had. MQ_NO_QUEUE, MQ_EXISTS: the handle could not be
+ * opened again. MQ_CLOSED. */
 typedef void mqc_put_done(void *context, enum mq_status status, uint64_t id);
 enum mq_status mqc_put_async(struct mqc_queue *queue, const struct mqc_put *put, mqc_put_done *on_done,
                              void *context);

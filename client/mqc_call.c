@@ -10,12 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mqc_call_parts.h"
 #include "mqc_queue.h"
-
-static struct call *call_of(struct exchange *x)
-{
-    return x->owner;
-}
 
 static void call_init(struct call *c, struct mqc *m)
 {
@@ -47,7 +43,7 @@ struct call *call_new(struct mqc *m, enum mq_verb verb, struct mqc_queue *queue)
     return c;
 }
 
-static void call_free(struct call *c)
+void call_free(struct call *c)
 {
     assert(!list_has(&c->exchange.node));
     assert(!list_has(&c->waiting));
@@ -104,7 +100,7 @@ static void wake_poll(struct mqc *m)
         assert(errno == EAGAIN);
 }
 
-static void wake(struct call *c)
+void call_wake(struct call *c)
 {
     if (c->mqc->leader == c)
         wake_poll(c->mqc);
@@ -173,7 +169,7 @@ static void pass_on(struct mqc *m)
 
 /* ---- Giving up ----------------------------------------------------------------------------------------- */
 
-static bool is_about_leases(enum mq_verb verb)
+bool call_is_about_leases(enum mq_verb verb)
 {
     return verb == MQ_VERB_TASK_DONE || verb == MQ_VERB_RELEASE || verb == MQ_VERB_EXTEND;
 }
@@ -191,7 +187,8 @@ static void stop(struct call *c, enum mq_status status, const char *text)
         c->ended = true;
         return;
     }
-    if (!is_about_leases(c->exchange.request.verb) && conversation_withdraw(&m->conversation, &c->exchange)) {
+    if (!call_is_about_leases(c->exchange.request.verb) &&
+        conversation_withdraw(&m->conversation, &c->exchange)) {
         c->ended = true;
         return;
     }
@@ -234,7 +231,7 @@ static void deliver_interrupts(struct mqc *m)
             continue;
         c->interrupted = true;
         m->interrupts_seen = interrupts;
-        wake(c);
+        call_wake(c);
     }
 }
 
@@ -369,7 +366,7 @@ bool call_is_blocked(const struct call *c)
     return !is_over(c) && c->may_be_interrupted;
 }
 
-static void end_orphan(struct call *c)
+void call_end_orphan(struct call *c)
 {
     c->mqc->detached -= c->orphan;
     c->orphan = false;
@@ -387,11 +384,11 @@ void call_orphan(struct call *c)
 void call_withdraw(struct call *c, enum mq_status status)
 {
     assert(!c->ended);
-    end_orphan(c);
+    call_end_orphan(c);
     if (!c->stopped)
         stop(c, status, "");
     if (list_has(&c->waiting))
-        wake(c);
+        call_wake(c);
     else if (c->ended)
         call_free(c);
 }
@@ -467,100 +464,4 @@ void call_drop(struct call *c)
     c->dropped = true;
     if (c->ended)
         call_free(c);
-}
-
-/* on_end may free a call that is left, so nothing of it is read afterwards. */
-static void end(struct call *c, const struct answer *answer)
-{
-    bool is_left = c->left, is_dropped = c->dropped;
-    c->ended = true;
-    end_orphan(c);
-    if (is_left)
-        c->mqc->detached--;
-    if (is_left && c->quiet == c->mqc->quiet_turn)
-        c->mqc->quiet--;
-    if (c->on_end)
-        c->on_end(c, answer);
-    if (is_dropped)
-        call_free(c);
-    else if (!is_left)
-        wake(c);
-}
-
-void call_end(struct call *c, enum mq_status status, const char *text)
-{
-    assert(c->take_back);
-    assert(!c->ended);
-    c->status = status;
-    if (*text)
-        snprintf(c->text, sizeof c->text, "%s", text);
-    c->ended = true;
-    wake(c);
-}
-
-bool call_prepare(struct exchange *x, const struct answer *answer, zmq_msg_t *frame)
-{
-    struct call *c = call_of(x);
-    return c->left || !c->prepare || c->prepare(c, answer, frame);
-}
-
-/* What was withdrawn because the leases were lost has not happened; but it may have happened before. */
-static enum mq_status meaning(const struct exchange *x, enum mq_status status)
-{
-    bool was_in_vain = status == MQ_INTERRUPTED && x->withdrawn && is_about_leases(x->request.verb);
-    return was_in_vain ? MQ_LEASE_LOST : status;
-}
-
-/* The broker's words say what it is about: what exists with which other setting, say. */
-void call_answered(struct exchange *x, const struct answer *answer)
-{
-    struct call *c = call_of(x);
-    if (!c->stopped) {
-        c->status = meaning(x, answer->status);
-        if (answer->text.size)
-            snprintf(c->text, sizeof c->text, "%s: %.*s", mq_status_text(c->status), (int)answer->text.size,
-                     (const char *)answer->text.data);
-    }
-    end(c, answer);
-}
-
-void call_lost(struct exchange *x)
-{
-    struct call *c = call_of(x);
-    if (!c->stopped)
-        c->status = is_about_leases(x->request.verb) && !x->request.number ? MQ_LEASE_LOST : MQ_SESSION_LOST;
-    end(c, NULL);
-}
-
-void call_lose_leases(struct mqc *m)
-{
-    struct conversation *conversation = &m->conversation;
-    for (struct list_node *n = list_first(&conversation->unanswered); n;
-         n = list_next(&conversation->unanswered, n)) {
-        struct exchange *x = CONTAINER_OF(n, struct exchange, node);
-        if (is_about_leases(x->request.verb))
-            conversation_withdraw(conversation, x);
-    }
-    for (struct list_node *n = list_first(&conversation->pending), *next; n; n = next) {
-        struct exchange *x = CONTAINER_OF(n, struct exchange, node);
-        next = list_next(&conversation->pending, n);
-        if (is_about_leases(x->request.verb) && conversation_withdraw(conversation, x))
-            call_lost(x);
-    }
-}
-
-void call_fail(struct exchange *x, enum mq_status status)
-{
-    struct call *c = call_of(x);
-    bool is_withdrawn = !conversation_withdraw(&c->mqc->conversation, x);
-    assert(is_withdrawn);
-    if (!c->stopped)
-        c->status = status;
-    c->stopped = true;
-    if (c->left)
-        return;
-    end_orphan(c);
-    c->left = true;
-    c->mqc->detached++;
-    wake(c);
 }
