@@ -190,8 +190,8 @@ static void put_at_once(struct engine *e, struct call *call, struct queue *q, co
     call->ids[call->id_count++] = (struct range){e->next_item, e->next_item + req->put_count - 1};
     call->count = req->put_count;
     count_stored(e, q, req->put_count, size, cost);
+    engine_serve(e, q); /* whoever waits for an item hears of it first */
     call_answer(e, call, MQ_OK, NULL);
-    engine_serve(e, q);
 }
 
 static void put_and_wait(struct engine *e, struct call *call, struct queue *q, const struct request *req,
