@@ -23,19 +23,24 @@ void get_credit_grown(struct engine *e, struct session *s)
     }
 }
 
-/* How many bytes of items this answer may carry; the first item goes in any case. */
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many bytes of items this answer may carry; the first item goes in any case. An answer is made in one
+ * go, while all others wait: hence the bound. */
 static size_t answer_room(const struct engine *e, const struct session *s)
 {
-    size_t frame = get_frame_room(e);
     size_t credit = e->options.in_flight_max - s->unconfirmed_size;
-    return frame < credit ? frame : credit;
+    return smaller(smaller(get_frame_room(e), ANSWER_SIZE_FAIR), credit);
 }
 
 /* Leases for as many items as can be handed out: the one that the call has reserved, and more if there is
  * memory for more. */
-static uint32_t reserve_leases(struct engine *e, struct call *call, struct queue *q)
+static uint32_t reserve_leases(struct engine *e, struct call *call, struct queue *q, size_t room)
 {
-    uint32_t count = call->max < q->order.count ? call->max : (uint32_t)q->order.count;
+    uint32_t count = (uint32_t)smaller(smaller(call->max, q->order.count), room / ITEM_MARGIN + 1);
     assert(call->has_spare && count > 0);
     call->has_spare = false;
     return count == 1 || lease_reserve(e, q, count - 1) ? count : 1;
@@ -45,7 +50,7 @@ static uint32_t reserve_leases(struct engine *e, struct call *call, struct queue
 static void grant(struct engine *e, struct call *call, struct queue *q)
 {
     size_t room = answer_room(e, call->session);
-    uint32_t count = 0, most = reserve_leases(e, call, q);
+    uint32_t count = 0, most = reserve_leases(e, call, q, room);
     call->lease_ms = q->settings.lease_ms;
     while (count < most) {
         struct order_first first = order_first(&q->order);

@@ -20,12 +20,13 @@
 #include "table.h"
 
 enum {
-    FROZEN_MS = 1000,      /* this much beyond the deadline: the broker itself was frozen */
-    FREEZE_WATCH_MS = 250, /* how often time is looked at while deadlines of sessions or leases run */
-    ANSWER_MARGIN = 1024,  /* bytes of a frame that are not items */
-    ITEM_MARGIN = 32,      /* bytes that an item adds to a frame beside key and body */
-    KEPT_MIN = 16 << 20,   /* unconfirmed answers may take so much memory even if its limit is lower */
-    KEPT_FAIR = 64 << 10,  /* ... and so much of each session even if all together take too much */
+    FROZEN_MS = 1000,           /* this much beyond the deadline: the broker itself was frozen */
+    FREEZE_WATCH_MS = 250,      /* how often time is looked at while deadlines of sessions or leases run */
+    ANSWER_MARGIN = 1024,       /* bytes of a frame that are not items */
+    ANSWER_SIZE_FAIR = 2 << 20, /* a get of many takes so many bytes of items, or one item */
+    ITEM_MARGIN = 32,           /* bytes that an item adds to a frame beside key and body */
+    KEPT_MIN = 16 << 20,        /* unconfirmed answers may take so much memory even if its limit is lower */
+    KEPT_FAIR = 64 << 10,       /* ... and so much of each session even if all together take too much */
     /* Leases that ended under a session and that it has not asked about: so many of one session, so many of
      * all, and so many of each session even then. */
     LOST_LEASES_MAX = 65536,

@@ -4,6 +4,9 @@
 
 #include "mqc_queue.h"
 
+/* More ids in one request would keep the broker from all others for too long. */
+enum { DONE_ITEMS_MAX = 8192 };
+
 static void judge_all(struct call *call, enum mq_status status)
 {
     for (size_t i = 0; i < call->id_count; i++)
@@ -75,7 +78,7 @@ static enum mq_status first_failure(const enum mq_status *each, size_t count)
     return MQ_OK;
 }
 
-/* At most MQ_ITEMS_MAX items, all taken. Fills in each[]. */
+/* At most DONE_ITEMS_MAX items, all taken. Fills in each[]. */
 static void end_some(struct mqc *m, struct mqc_item **items, size_t count, struct ending how,
                      enum mq_status *each)
 {
@@ -144,8 +147,8 @@ static enum mq_status end_rest(struct mqc *m, struct mqc_item **items, size_t co
             take(m, items[i], false);
         return client_fail(m, MQ_NO_MEMORY, NULL);
     }
-    for (size_t at = 0; at < count; at += MQ_ITEMS_MAX)
-        end_some(m, items + at, count - at < MQ_ITEMS_MAX ? count - at : MQ_ITEMS_MAX, how, each + at);
+    for (size_t at = 0; at < count; at += DONE_ITEMS_MAX)
+        end_some(m, items + at, count - at < DONE_ITEMS_MAX ? count - at : DONE_ITEMS_MAX, how, each + at);
     enum mq_status status = first_failure(each, count);
     if (each != ret_each && each != &one)
         free(each);

@@ -7,8 +7,9 @@
 
 #include "mqc_queue.h"
 
-/* A frame is at most this part of what may be in flight. */
-enum { FRAME_PART = 4, FRAME_HEAD_SIZE = 64 << 10 };
+/* A frame is at most this part of what may be in flight, and no larger than what the broker does in one go
+ * without others noticing. */
+enum { FRAME_PART = 4, FRAME_HEAD_SIZE = 64 << 10, FRAME_SIZE_FAIR = 1 << 20 };
 
 /* The puts of one call of the program. */
 struct batch_of_puts {
@@ -66,7 +67,7 @@ static size_t min_size(size_t a, size_t b)
 size_t put_frame_room(const struct mqc *m)
 {
     const struct welcome *w = &m->wire.welcome;
-    size_t room = min_size(w->frame_max, w->in_flight_max) / FRAME_PART;
+    size_t room = min_size(min_size(w->frame_max, w->in_flight_max) / FRAME_PART, FRAME_SIZE_FAIR);
     return room > 2 * (size_t)FRAME_HEAD_SIZE ? room - FRAME_HEAD_SIZE : room / 2;
 }
 
