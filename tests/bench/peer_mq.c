@@ -1,8 +1,10 @@
 /* peer_mq.c - mq through libmqc, in the same race as the others.
  *
- * What is compared as mq's best is what `mq bench` measures; this is for the same yardstick one at a time and
- * for a hand-off, and as a check of the other. batch: `window` threads of mqc_put_many on one handle;
- * mqc_get_many and mqc_task_done_many. */
+ *     peer_mq [fifo|lifo|priority] OPTIONS-OF-A-RACE
+ *
+ * batch: `window` threads of mqc_put_many on one handle; mqc_get_many and mqc_task_done_many on one that
+ * fetches a batch ahead, and so does not wait for the answers to its task_dones. Priorities are random. The
+ * items are not looked at, as in the other races; `mq bench` checks each. */
 #include "race.h"
 
 #include <mqc.h>
@@ -10,6 +12,8 @@
 #include <string.h>
 
 enum { WINDOW_MAX = 64 };
+
+static enum mq_kind kind;
 
 struct seat {
     struct mqc *mqc;
@@ -27,18 +31,32 @@ static void check(struct seat *seat, enum mq_status status)
         race_fail("%s: %s", mqc_strerror(status), mqc_error(seat->mqc));
 }
 
+/* The same for every batch, and in no order. */
+static void make_puts(struct seat *seat)
+{
+    const struct race *race = seat->race;
+    uint64_t random = 1;
+    seat->puts = race_alloc((size_t)race->batch * sizeof *seat->puts);
+    for (int i = 0; i < race->batch; i++) {
+        seat->puts[i] = (struct mqc_put){.body = race->body, .size = race->size};
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        if (kind == MQ_KIND_PRIORITY)
+            seat->puts[i].priority = mqc_key_int((int64_t)(random >> 1));
+    }
+}
+
 static void *enter(const struct race *race, bool is_producer)
 {
-    (void)is_producer;
+    struct mqc_queue_options options = {.given = MQ_SETTING_KIND, .kind = kind};
+    if (!is_producer && strcmp(race->mode, "batch") == 0)
+        options.prefetch = (uint32_t)race->batch;
     struct seat *seat = race_alloc(sizeof *seat);
     seat->race = race;
     seat->items = race_alloc((size_t)race->batch * sizeof *seat->items);
-    seat->puts = race_alloc((size_t)race->batch * sizeof *seat->puts);
-    for (int i = 0; i < race->batch; i++)
-        seat->puts[i] = (struct mqc_put){.body = race->body, .size = race->size};
+    make_puts(seat);
     pthread_mutex_init(&seat->lock, NULL);
     check(seat, mqc_open(race->endpoint, NULL, &seat->mqc));
-    check(seat, mqc_queue_open(seat->mqc, "race", NULL, &seat->queue));
+    check(seat, mqc_queue_open(seat->mqc, "race", &options, &seat->queue));
     return seat;
 }
 
@@ -46,11 +64,15 @@ static void *enter(const struct race *race, bool is_producer)
  * their blocked gets would still be served: so the old queue goes, and their gets with it. */
 static void prepare(const struct race *race)
 {
-    struct seat *seat = enter(race, true);
-    check(seat, mqc_queue_remove(seat->queue, true, NULL));
-    mqc_close(seat->mqc);
-    seat = enter(race, true);
-    mqc_close(seat->mqc);
+    struct seat seat = {0};
+    check(&seat, mqc_open(race->endpoint, NULL, &seat.mqc));
+    check(&seat,
+          mqc_queue_open(seat.mqc, "race", &(struct mqc_queue_options){.mode = MQC_OPEN_NAME}, &seat.queue));
+    enum mq_status status = mqc_queue_remove(seat.queue, true, NULL);
+    if (status != MQ_NO_QUEUE)
+        check(&seat, status);
+    mqc_close(seat.mqc);
+    mqc_close(((struct seat *)enter(race, true))->mqc);
 }
 
 static void put(void *at, const void *body, size_t size)
@@ -112,6 +134,26 @@ static long consume(void *at)
     return (long)count;
 }
 
+/* task_dones leave in good time; here is asked whether they have all been taken. */
+static void settle(void *at)
+{
+    struct seat *seat = at;
+    check(seat, mqc_flush(seat->mqc, MQ_FOREVER));
+}
+
+/* The kind stands before the options. */
+static bool take_kind(int argc, char **argv)
+{
+    static const char *const names[] = {"fifo", "lifo", "priority"};
+    for (size_t i = 0; argc > 1 && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(argv[1], names[i]) != 0)
+            continue;
+        kind = (enum mq_kind)i;
+        return true;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     static const struct racer racer = {.name = "mq",
@@ -121,6 +163,10 @@ int main(int argc, char **argv)
                                        .get = get,
                                        .acknowledge = acknowledge,
                                        .produce = produce,
-                                       .consume = consume};
-    return race_main(argc, argv, &racer);
+                                       .consume = consume,
+                                       .settle = settle};
+    if (!take_kind(argc, argv))
+        return race_main(argc, argv, &racer);
+    argv[1] = argv[0];
+    return race_main(argc - 1, argv + 1, &racer);
 }

@@ -28,13 +28,11 @@ def amount(metric, value):
 
 def batching(measured):
     """Items a request × requests on their way, of each producer, as the run itself said."""
-    if measured.get("mode") not in ("batch", "auto"):
+    if measured.get("mode") != "batch":
         return f"{measured['batch']} × 1" if "batch" in measured else "1 × 1"
-    if measured["batch"] == "auto":
-        return f"auto, {measured['in_flight'] // measured['producers']} items"
-    if measured.get("peer") == "zmq":
+    if measured["peer"] == "zmq":
         return f"{measured['batch']} × libzmq's marks"
-    return f"{measured['batch']} × {measured.get('window', 1)}"
+    return f"{measured['batch']} × {measured['window']}"
 
 
 class Row:

@@ -6,7 +6,7 @@ is a ratio, a number of another run of the same round, or another number of the 
 import os
 from dataclasses import dataclass
 
-BATCH = "4000"  # mq's best: items a request
+BATCH = 8000  # mq's best: items a request
 
 
 @dataclass
@@ -63,9 +63,8 @@ def forward(transport):
                 transport=transport, is_framed=True)
 
 
-def bench(name, count, *more, transport="tcp"):
-    return Run(name, "mq", "mq", ["bench", "--json", "--warm-up", "50ms", "--batch", "{batch}", "--count", "{count}",
-                                  *more], count, transport=transport)
+def batched(name, count, kind="fifo", batch="{batch}", more=(), transport="tcp"):
+    return race(name, "mq", "peer_mq", "batch", count, batch, 1, (kind,), more, transport=transport)
 
 
 def one_at_a_time(transport):
@@ -98,20 +97,20 @@ def at_rate(name, server, program, *before):
 FOUR = ("-p", 4, "-c", 4)
 RUNS = [
     redis("redis-list", "list", 1_500_000, 4),
-    bench("mq-tcp", 1_500_000),
+    batched("mq-tcp", 1_500_000),
     forward("tcp"),
     race("nats", "nats", "peer_nats", "batch", 60_000, 500),
     race("rabbitmq", "rabbitmq", "peer_rabbit", "batch", 40_000, 500),
     race("beanstalkd", "beanstalkd", "peer_beanstalk", "batch", 20_000, 50, 2),
     redis("redis-stream", "stream", 150_000, 2),
-    bench("mq-ipc", 1_500_000, transport="ipc"),
+    batched("mq-ipc", 1_500_000, transport="ipc"),
     forward("ipc"),
-    bench("mq-lifo", 1_500_000, "--kind", "lifo"),
-    bench("mq-priority", 1_500_000, "--kind", "priority"),
+    batched("mq-lifo", 1_500_000, "lifo"),
+    batched("mq-priority", 1_500_000, "priority"),
     redis("redis-list-4x4", "list", 1_500_000, 4, FOUR),
-    bench("mq-4x4", 1_500_000, "--producers", 4, "--consumers", 4),
+    batched("mq-4x4", 1_500_000, batch=2000, more=FOUR),
     redis("redis-list-1k", "list", 300_000, 4, ("-s", 1024)),
-    bench("mq-1k", 300_000, "--size", 1024),
+    batched("mq-1k", 300_000, batch=1000, more=("-s", 1024)),
     *one_at_a_time("tcp"),
     *one_at_a_time("ipc"),
     at_rate("mq", "mq", "peer_mq"),
