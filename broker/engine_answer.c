@@ -9,7 +9,7 @@ static void view_items(struct engine *e, const struct call *call, struct answer 
     size_t count = 0;
     for (struct list_node *n = list_first(&call->leases); n; n = list_next(&call->leases, n)) {
         const struct item *item = CONTAINER_OF(n, struct lease, of_call)->item;
-        __builtin_prefetch(item->record); /* the encoder comes for all of them soon */
+        item_fetch_body(item); /* the encoder comes for all of them soon */
         e->views[count++] = (struct item_view){item->id, item->deliveries, item_body(item), item_key(item)};
     }
     answer->items = e->views;

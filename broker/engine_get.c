@@ -28,34 +28,34 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* How many bytes of items this answer may carry; the first item goes in any case. An answer is made in one
- * go, while all others wait: hence the bound. */
+/* How many bytes of items this answer may carry; the first item goes in any case. */
 static size_t answer_room(const struct engine *e, const struct session *s)
 {
-    size_t credit = e->options.in_flight_max - s->unconfirmed_size;
-    return smaller(smaller(get_frame_room(e), ANSWER_SIZE_FAIR), credit);
+    return smaller(get_frame_room(e), e->options.in_flight_max - s->unconfirmed_size);
 }
 
 /* Leases for as many items as can be handed out: the one that the call has reserved, and more if there is
  * memory for more. */
-static uint32_t reserve_leases(struct engine *e, struct call *call, struct queue *q, size_t room)
+static uint32_t reserve_leases(struct engine *e, struct call *call, struct queue *q)
 {
-    uint32_t count = (uint32_t)smaller(smaller(call->max, q->order.count), room / ITEM_MARGIN + 1);
+    uint32_t count = (uint32_t)smaller(smaller(call->max, q->order.count), FAIR_SIZE / FAIR_MARGIN);
     assert(call->has_spare && count > 0);
     call->has_spare = false;
     return count == 1 || lease_reserve(e, q, count - 1) ? count : 1;
 }
 
-/* Hands out what is there, up to what was asked for and what fits the frame. */
+/* Hands out what is there, up to what was asked for and what fits the frame. That happens in one go, while
+ * all others wait: hence another bound. */
 static void grant(struct engine *e, struct call *call, struct queue *q)
 {
-    size_t room = answer_room(e, call->session);
-    uint32_t count = 0, most = reserve_leases(e, call, q, room);
+    size_t room = answer_room(e, call->session), moved = 0;
+    uint32_t count = 0, most = reserve_leases(e, call, q);
     call->lease_ms = q->settings.lease_ms;
     while (count < most) {
         struct order_first first = order_first(&q->order);
         size_t size = first.size + ITEM_MARGIN;
-        if (count > 0 && call->reply_size + size > room)
+        moved += first.size + FAIR_MARGIN;
+        if (count > 0 && (call->reply_size + size > room || moved > FAIR_SIZE))
             break;
         lease_begin(e, call, q, order_take(&q->order, first));
         call->reply_size += size;

@@ -1,9 +1,9 @@
-/* engine_put.c - put: items wait in their call until there is room, then they are stored in order, one by
- * one.
+/* engine_put.c - put: stored at once, or waiting in its call until there is room, and then stored in order,
+ * one by one.
  *
- * A put that need not wait goes the same way; it just does not stay. Room is room below maxsize and below the
- * memory limit. Queues whose putters wait for memory take turns, and while any does, no other put gets
- * memory. */
+ * Room is room below maxsize and below the memory limit. Nobody overtakes: while a put waits in a queue,
+ * later ones wait behind it. Queues whose putters wait for memory take turns, and while any does, no other
+ * put gets memory. */
 #include "engine_state.h"
 
 #include <stdlib.h>

@@ -6,7 +6,8 @@
  * A call is one request and its answer, from the moment it is accepted until the client confirms the answer.
  * A lease is one item in the hands of one session. Nothing allocates but engine_new(), engine_hello() and
  * engine_submit(): what a later step needs is reserved by the request that makes that step possible. (A get
- * reserves one lease; when it is served it takes more if there is memory for more.)
+ * reserves one lease; when it is served it takes more if there is memory for more. And what is left in a
+ * chunk moves to a smaller one if there is memory for that.)
  *
  * Each event changes state, *marks* the queues it touched, and ends with engine_settle(), which serves marked
  * queues until nothing moves. */
@@ -20,13 +21,14 @@
 #include "table.h"
 
 enum {
-    FROZEN_MS = 1000,           /* this much beyond the deadline: the broker itself was frozen */
-    FREEZE_WATCH_MS = 250,      /* how often time is looked at while deadlines of sessions or leases run */
-    ANSWER_MARGIN = 1024,       /* bytes of a frame that are not items */
-    ANSWER_SIZE_FAIR = 2 << 20, /* a get of many takes so many bytes of items, or one item */
-    ITEM_MARGIN = 32,           /* bytes that an item adds to a frame beside key and body */
-    KEPT_MIN = 16 << 20,        /* unconfirmed answers may take so much memory even if its limit is lower */
-    KEPT_FAIR = 64 << 10,       /* ... and so much of each session even if all together take too much */
+    FROZEN_MS = 1000,      /* this much beyond the deadline: the broker itself was frozen */
+    FREEZE_WATCH_MS = 250, /* how often time is looked at while deadlines of sessions or leases run */
+    ANSWER_MARGIN = 1024,  /* bytes of a frame that are not items */
+    FAIR_SIZE = 1 << 20,   /* a get of many takes so many bytes of items, or one item, */
+    FAIR_MARGIN = 16,      /* ... each of which counts so much more: MQ_ITEMS_MAX of no size are fine */
+    ITEM_MARGIN = 32,      /* bytes that an item adds to a frame beside key and body */
+    KEPT_MIN = 16 << 20,   /* unconfirmed answers may take so much memory even if its limit is lower */
+    KEPT_FAIR = 64 << 10,  /* ... and so much of each session even if all together take too much */
     /* Leases that ended under a session and that it has not asked about: so many of one session, so many of
      * all, and so many of each session even then. */
     LOST_LEASES_MAX = 65536,

@@ -23,7 +23,7 @@ struct bundle_item {
 
 struct bundle {
     struct list_node node;     /* in a lane, or in the depot */
-    struct list_node telling;  /* in the client's list of bundlees with something to tell */
+    struct list_node telling;  /* in the client's list of bundles with something to tell */
     struct put_item *puts;     /* what is sent */
     struct bundle_item *items; /* as many */
     size_t count, room;
@@ -34,7 +34,7 @@ struct bundle {
     bool closed;
 };
 
-/* Spare bundlees, so that in the steady state nothing is allocated. */
+/* Spare bundles, so that in the steady state nothing is allocated. */
 struct depot {
     struct list spares;
     size_t count;

@@ -14,23 +14,23 @@ static size_t min_size(size_t a, size_t b)
 void lane_init(struct lane *l, struct depot *d)
 {
     *l = (struct lane){.depot = d};
-    list_init(&l->bundlees);
+    list_init(&l->bundles);
 }
 
 bool lane_is_empty(const struct lane *l)
 {
-    return list_is_empty(&l->bundlees);
+    return list_is_empty(&l->bundles);
 }
 
 struct bundle *lane_first(const struct lane *l)
 {
-    return bundle_of(list_first(&l->bundlees));
+    return bundle_of(list_first(&l->bundles));
 }
 
 /* The bundle to append to. One that was sent, or is full, takes no more. */
 static struct bundle *last_with_room(struct lane *l, size_t size, struct lane_limits limits)
 {
-    struct bundle *b = bundle_of(list_last(&l->bundlees));
+    struct bundle *b = bundle_of(list_last(&l->bundles));
     bool has_room = b && !b->closed && b->count < limits.items && b->size + size <= limits.size;
     return has_room ? b : NULL;
 }
@@ -48,7 +48,7 @@ bool lane_add(struct lane *l, const struct put_item *put, const struct bundle_it
         bundle_free(l->depot, b);
         return false;
     }
-    list_append(&l->bundlees, &b->node);
+    list_append(&l->bundles, &b->node);
     return true;
 }
 
@@ -161,7 +161,7 @@ void lane_narrow(struct lane *l, size_t count)
 
 void lane_refuse(struct lane *l, size_t count, enum mq_status status)
 {
-    for (struct list_node *n = list_first(&l->bundlees); n && count > 0; n = list_next(&l->bundlees, n))
+    for (struct list_node *n = list_first(&l->bundles); n && count > 0; n = list_next(&l->bundles, n))
         for (struct bundle *b = bundle_of(n); b->landed < b->count && count > 0; count--) {
             land_one(b, status, 0);
             if (l->away && l->given < l->flown)
@@ -172,7 +172,7 @@ void lane_refuse(struct lane *l, size_t count, enum mq_status status)
 size_t lane_count_until(const struct lane *l, uint64_t started_ms)
 {
     size_t count = 0;
-    for (struct list_node *n = list_first(&l->bundlees); n; n = list_next(&l->bundlees, n)) {
+    for (struct list_node *n = list_first(&l->bundles); n; n = list_next(&l->bundles, n)) {
         const struct bundle *b = bundle_of(n);
         for (size_t i = b->landed; i < b->count; i++, count++)
             if (b->items[i].started_ms > started_ms)
@@ -183,7 +183,7 @@ size_t lane_count_until(const struct lane *l, uint64_t started_ms)
 
 const struct bundle_item *lane_front(const struct lane *l)
 {
-    for (struct list_node *n = list_first(&l->bundlees); n; n = list_next(&l->bundlees, n)) {
+    for (struct list_node *n = list_first(&l->bundles); n; n = list_next(&l->bundles, n)) {
         const struct bundle *b = bundle_of(n);
         if (b->landed < b->count)
             return &b->items[b->landed];
@@ -198,7 +198,7 @@ static bool is_of(const struct bundle_item *item, const void *rider)
 
 static struct bundle *find(const struct lane *l, const void *rider, size_t *ret_index)
 {
-    for (struct list_node *n = list_first(&l->bundlees); n; n = list_next(&l->bundlees, n)) {
+    for (struct list_node *n = list_first(&l->bundles); n; n = list_next(&l->bundles, n)) {
         struct bundle *b = bundle_of(n);
         for (size_t i = b->landed; i < b->count; i++)
             if (is_of(&b->items[i], rider)) {

@@ -13,12 +13,12 @@
 #include "bundle.h"
 
 struct lane {
-    struct list bundlees; /* the front one is sent, items are added to the last */
-    struct depot *depot;  /* where bundlees come from */
-    bool away;            /* a request is under way */
-    size_t flown;         /* its items; they lie in the front bundle, from `landed` on, */
-    size_t given;         /* ... but these many of them, which got a result without it */
-    size_t narrow;        /* the most that the next request may have; 0: as many as fit */
+    struct list bundles; /* the front one is sent, items are added to the last */
+    struct depot *depot; /* where bundles come from */
+    bool away;           /* a request is under way */
+    size_t flown;        /* its items; they lie in the front bundle, from `landed` on, */
+    size_t given;        /* ... but these many of them, which got a result without it */
+    size_t narrow;       /* the most that the next request may have; 0: as many as fit */
 };
 
 /* What a request may carry: items, and bytes of a frame. One item is always fine. */

@@ -369,7 +369,7 @@ enum mq_status mqc_get(struct mqc_queue *queue, int64_t timeout_ms, struct mqc_i
 enum mq_status mqc_get_nowait(struct mqc_queue *queue, struct mqc_item **ret_item);
 
 /* Waits until there is one item, then takes up to `max` (1..65536) of those that are there, in order, and at
- * most 2 MiB of them; with prefetch, of those that lie ahead, if any do. ret_items holds `max`.
+ * most 1 MiB of them; with prefetch, of those that lie ahead, if any do. ret_items holds `max`.
  * Statuses as of mqc_get. */
 enum mq_status mqc_get_many(struct mqc_queue *queue, size_t max, int64_t timeout_ms,
                             struct mqc_item **ret_items, size_t *ret_count);

@@ -26,7 +26,7 @@ struct async {
     uint64_t sequence;                 /* the last */
     size_t passed;          /* bytes since a putting thread has looked at the line, items counting too */
     struct list flights;    /* puts whose request is under way */
-    struct list telling;    /* bundlees with an on_done to be called */
+    struct list telling;    /* bundles with an on_done to be called */
     struct list blocked;    /* calls that wait for room in the window */
     struct list flushes;    /* calls of mqc_flush */
     enum mq_status refusal; /* the first since one was told */

@@ -125,10 +125,10 @@ static void a_get_takes_at_least_one_item_whatever_its_size(void)
     rig_free(&r);
 }
 
-static void a_get_of_many_takes_two_mebibytes_at_most(void)
+static void a_get_of_many_takes_a_mebibyte_at_most(void)
 {
     struct rig r = rig_new((struct rig_options){0});
-    rig_put(&r, BULK(4, 900 << 10), OK);
+    rig_put(&r, BULK(4, 400 << 10), OK);
     rig_get(&r, MAX(9), OK);
     CHECK_EQUAL(rig_last(&r)->answer.item_count, 2);
     rig_get(&r, MAX(9), OK);
@@ -397,7 +397,7 @@ static const struct unit_test tests[] = {
     UNIT(a_get_never_makes_a_queue),
     UNIT(a_get_stops_at_the_frame_limit),
     UNIT(a_get_takes_at_least_one_item_whatever_its_size),
-    UNIT(a_get_of_many_takes_two_mebibytes_at_most),
+    UNIT(a_get_of_many_takes_a_mebibyte_at_most),
     UNIT(a_request_about_more_items_than_allowed_is_invalid),
     UNIT(a_blocked_get_is_served_in_arrival_order),
     UNIT(a_new_get_never_overtakes_a_waiting_one),

@@ -401,7 +401,7 @@ static void bodies_are_copied_and_stay_where_they_are_once_they_are_sent(void)
     end();
 }
 
-static void spare_bundlees_are_used_again_and_large_ones_can_be_given_back(void)
+static void spare_bundles_are_used_again_and_large_ones_can_be_given_back(void)
 {
     static char large[100000];
     struct put_item put = {.body = {large, sizeof large}};
@@ -488,7 +488,7 @@ int main(void)
         UNIT(the_item_of_a_rider_that_left_may_be_stored),
         UNIT(when_all_riders_have_left_nothing_comes_back),
         UNIT(bodies_are_copied_and_stay_where_they_are_once_they_are_sent),
-        UNIT(spare_bundlees_are_used_again_and_large_ones_can_be_given_back),
+        UNIT(spare_bundles_are_used_again_and_large_ones_can_be_given_back),
         UNIT(no_more_spares_are_kept_than_are_of_use),
         UNIT(without_memory_an_item_is_not_added_and_the_others_stay),
         UNIT(the_room_of_an_item_in_a_frame_is_not_underrated),

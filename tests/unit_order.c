@@ -1,5 +1,6 @@
 /* unit_order.c - random steps in the order of each kind, beside a sorted array; and what becomes of the
  * memory that bodies lie in. */
+#include "failing_malloc.h"
 #include "order.h"
 #include "unit.h"
 
@@ -355,6 +356,56 @@ static void the_bottom_of_a_stack_does_not_keep_the_memory_of_what_lay_above(voi
     pair_done(&p);
 }
 
+/* More chunks become sparse than may wait, and none can move. */
+static void without_memory_nothing_moves_and_nothing_is_lost(void)
+{
+    static struct pair p;
+    static struct item *taken[60 * 600], *kept[600];
+    enum { COUNT = sizeof taken / sizeof *taken, EACH = 60, BODY = 100 };
+    pair_init(&p, MQ_KIND_FIFO, BODY);
+    struct put_item put = {.body = {frame.bodies[0], BODY}};
+    memset(frame.bodies[0], 7, BODY);
+    for (size_t i = 0; i < COUNT; i++)
+        CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
+    CHECK(order_reserve_take(&p.order, COUNT));
+    for (size_t i = 0; i < COUNT; i++)
+        taken[i] = order_take(&p.order, order_first(&p.order));
+    malloc_always_fails = true;
+    for (size_t i = 0; i < COUNT; i++)
+        if (i % EACH == 0)
+            kept[i / EACH] = taken[i];
+        else
+            order_forget(&p.order, taken[i]);
+    malloc_always_fails = false;
+    CHECK(malloc_failures > 0);
+    order_check(&p.order);
+    for (size_t i = 0; i < COUNT / EACH; i++) {
+        CHECK_EQUAL(kept[i]->id, 1 + i * EACH);
+        CHECK(has_body(item_body(kept[i]), &(struct known){.size = BODY, .fill = 7}));
+        order_forget(&p.order, kept[i]);
+    }
+    pair_done(&p);
+}
+
+static void an_order_that_has_no_memory_stores_nothing(void)
+{
+    static struct pair p;
+    const enum mq_kind kinds[] = {MQ_KIND_FIFO, MQ_KIND_LIFO, MQ_KIND_PRIORITY};
+    struct put_item put = {.body = {"x", 1}};
+    struct intake intake = {0};
+    for (size_t i = 0; i < 3; i++) {
+        pair_init(&p, kinds[i], 100);
+        malloc_always_fails = true;
+        CHECK(!order_put(&p.order, &put, 1, 1, 1));
+        CHECK(!order_copy(&p.order, &put, 1, 1, &intake));
+        CHECK(!intake.next);
+        malloc_always_fails = false;
+        CHECK_EQUAL(p.order.count, 0);
+        order_check(&p.order);
+        pair_done(&p);
+    }
+}
+
 static void an_empty_order_has_no_chunks(void)
 {
     static struct pair p;
@@ -381,6 +432,8 @@ static const struct unit_test tests[] = {
     UNIT(the_last_of_a_long_priority_order_are_found_in_one_walk),
     UNIT(items_that_stay_long_do_not_keep_the_memory_of_many_others),
     UNIT(the_bottom_of_a_stack_does_not_keep_the_memory_of_what_lay_above),
+    UNIT(without_memory_nothing_moves_and_nothing_is_lost),
+    UNIT(an_order_that_has_no_memory_stores_nothing),
     UNIT(an_empty_order_has_no_chunks),
 };
 
