@@ -28,10 +28,12 @@ void stock_init(struct stock *stock)
     list_init(&stock->sparse);
 }
 
+const size_t chunk_full_room = SIZE_FULL - BLOCK_HEAD - sizeof(struct chunk);
+
 static struct chunk *take_spare(struct stock *stock)
 {
     struct chunk *chunk = stock->spare;
-    stock->spare = (struct chunk *)(void *)chunk->node.next;
+    stock->spare = chunk_next(chunk);
     stock->spare_count--;
     return chunk;
 }
@@ -83,9 +85,19 @@ void chunk_free(struct stock *stock, struct chunk *chunk)
         free(chunk);
         return;
     }
-    chunk->node.next = stock->spare ? &stock->spare->node : NULL;
+    chunk_chain(chunk, stock->spare);
     stock->spare = chunk;
     stock->spare_count++;
+}
+
+void chunk_free_chain(struct stock *stock, struct chunk *chain)
+{
+    while (chain) {
+        struct chunk *next = chunk_next(chain);
+        chunk_chain(chain, NULL);
+        chunk_free(stock, chain);
+        chain = next;
+    }
 }
 
 struct record *chunk_first(struct chunk *chunk)

@@ -1,9 +1,10 @@
 /* chunk.h - where items lie: records of a few bytes more than their keys and bodies, one behind the other.
  *
  * A record is written once, when its item comes in, and stays where it is until the item is gone, or until
- * little else is left in its chunk and what is left moves to a smaller one (chunk_shrunk). A waiting item
- * that was never taken is nothing but its record: the item's id is in it. One that is *held* (taken, or come
- * back, or in a priority queue) has a struct item besides, which the record points to, so that it can move.
+ * little else is left in its chunk and what is left moves to a smaller one (chunk_shrunk). A chunk has 64 KiB
+ * at most, or one record. A waiting item that was never taken is nothing but its record: the item's id is in
+ * it. One that is *held* (taken, or come back, or in a priority queue) has a struct item besides, which the
+ * record points to, so that it can move.
  *
  * Everything in a record is four bytes wide: a hundred bytes of body take 124, and nothing is lost to
  * alignment. The idea of bodies in a log of their own, apart from the index of what is known of them, is
@@ -34,14 +35,15 @@ struct record {
 };
 
 struct chunk {
-    struct list_node node;    /* in its order, while it has fresh records or is the one being filled */
+    struct list_node node;    /* in its order, while it has fresh records or is the one being filled; else in
+                                 its stock's list of sparse ones; or its next is that of a chain */
     uint32_t capacity, used;  /* bytes, this head included */
     uint32_t live, live_size; /* records that are not dead; their bytes, heads included */
     uint32_t fresh;           /* records */
     uint32_t first, last;     /* while fresh: offsets. FIFO: the first fresh one; all: the last one */
     bool is_sparse;           /* in its stock's list of those */
+    bool is_open;             /* records of a put that waits lie in it, and must not move */
     uint64_t first_ms;
-    uint8_t data[];
 };
 
 /* What all queues of an engine share. */
@@ -56,10 +58,26 @@ struct stock {
 void stock_init(struct stock *stock);
 void stock_done(struct stock *stock);
 
+/* What a chunk of full size has room for. */
+extern const size_t chunk_full_room;
+
 /* A chunk for `room` bytes of records, and up to 64 KiB if so much is wanted (0: no more than needed). NULL:
  * out of memory. */
 struct chunk *chunk_new(struct stock *stock, size_t room, size_t wanted, uint64_t now_ms);
 void chunk_free(struct stock *stock, struct chunk *chunk); /* it is in no list */
+
+/* Chains of chunks that are in no list: the next one; and freeing them all (NULL is fine). */
+static inline struct chunk *chunk_next(const struct chunk *chunk)
+{
+    return (struct chunk *)(void *)chunk->node.next;
+}
+
+static inline void chunk_chain(struct chunk *chunk, struct chunk *next)
+{
+    chunk->node.next = next ? &next->node : NULL;
+}
+
+void chunk_free_chain(struct stock *stock, struct chunk *chain);
 
 static inline size_t record_bytes(size_t size)
 {

@@ -8,10 +8,8 @@
 
 enum { FETCH_AHEAD = 8 }; /* items whose memory is asked for before it is needed */
 
-/* The block, and its places in two heaps and in the table. */
-static_assert(sizeof(struct lease) + 16 + sizeof(struct heap_node) + sizeof(struct pile_node) +
-                      sizeof(struct item) + 8 + 2 * sizeof(void *) <=
-                  ITEM_LEASE_COST,
+/* The block, and its places in the heap and in the table. */
+static_assert(sizeof(struct lease) + 8 + sizeof(struct heap_node) + 2 * sizeof(void *) <= ITEM_LEASE_COST,
               "a lease takes more than is counted");
 
 /* By item and session: many sessions may have lost the same item. */

@@ -25,8 +25,8 @@ struct bytes order_key(const struct order *order, const struct put_item *put)
     return put->key.size || order->kind != MQ_KIND_PRIORITY ? put->key : key_zero();
 }
 
-/* The first bytes of the key decide most comparisons without touching the item. No key begins like another
- * (key.h), so these tell all if only zeros follow. */
+/* The first bytes of the key decide most comparisons without touching the item. No key is another one with
+ * only zeros behind it, so these tell all if only zeros follow. */
 static struct pile_rank key_rank(struct bytes key)
 {
     const uint8_t *data = key.data;
@@ -58,35 +58,68 @@ static struct pile_rank rank_of(const struct order *order, const struct item *it
 
 /* ---- chunks ---- */
 
-/* Something in it has died or was taken. A chunk that is being filled, or emptied from one end, is left as it
- * is until nothing lives in it. */
+/* What lives in a chunk of the order's list moves to a smaller one, in the same place. */
+static void shrink(struct order *order, struct chunk *chunk)
+{
+    struct chunk *to = chunk_shrunk(order->stock, chunk);
+    if (!to)
+        return; /* without memory it stays */
+    list_insert_before(&chunk->node, &to->node);
+    list_remove(&chunk->node);
+    chunk_free(order->stock, chunk);
+}
+
+/* The chunk that is emptied from one end: of a FIFO the first, of a stack the last. */
+static bool is_emptied(const struct order *order, const struct chunk *chunk)
+{
+    const struct list *chunks = &order->chunks;
+    return &chunk->node == (order->kind == MQ_KIND_LIFO ? list_last(chunks) : list_first(chunks));
+}
+
+/* Is what little lives in it, fresh records among it, worth to be moved? One that is emptied from one end
+ * will soon be empty, unless it is nearly all that the order has. */
+static bool is_worth_shrinking(const struct order *order, const struct chunk *chunk)
+{
+    if (chunk->is_open || !chunk_is_sparse(chunk))
+        return false;
+    return !is_emptied(order, chunk) || order->size < chunk->capacity / 4;
+}
+
+/* One that is being filled is left alone, until it has filled up with what is dead. */
+static bool is_filled(const struct chunk *chunk)
+{
+    return !chunk->is_open && chunk->used > chunk->capacity / 2 && chunk_is_sparse(chunk);
+}
+
+/* Something in it has died or was taken. */
 static void look_after(struct order *order, struct chunk *chunk)
 {
-    bool is_used = chunk->fresh > 0 || (chunk == order->tail && chunk->live > 0);
-    if (chunk == order->tail && chunk->live == 0)
+    if (chunk == order->tail && (chunk->live == 0 || is_filled(chunk)))
         order->tail = NULL;
-    if (!is_used && list_has(&chunk->node) && !chunk->is_sparse)
+    if (chunk == order->tail || chunk->is_sparse) {
+        if (chunk->live == 0)
+            chunk_free(order->stock, chunk);
+        return;
+    }
+    if (chunk->fresh > 0) {
+        if (is_worth_shrinking(order, chunk))
+            shrink(order, chunk);
+        return;
+    }
+    if (list_has(&chunk->node))
         list_remove(&chunk->node);
     if (chunk->live == 0)
         chunk_free(order->stock, chunk);
-    else if (!is_used && !chunk->is_sparse && chunk_is_sparse(chunk))
+    else if (!chunk->is_open && chunk_is_sparse(chunk))
         chunk_wait(order->stock, chunk);
 }
 
-/* Were a stack to leave few items in each chunk before it grows again, those would keep it. A FIFO comes back
- * for them. */
-static void shrink_top(struct order *order)
+/* A stack that grows again does not come back soon to what it has left in its chunks. */
+static void leave_behind(struct order *order, struct list_node *node)
 {
-    struct list_node *node = list_last(&order->chunks);
-    struct chunk *top = node ? CONTAINER_OF(node, struct chunk, node) : NULL;
-    if (order->kind != MQ_KIND_LIFO || !top || !chunk_is_sparse(top))
-        return;
-    struct chunk *to = chunk_shrunk(order->stock, top);
-    if (!to)
-        return; /* without memory it stays */
-    list_insert_before(&top->node, &to->node);
-    list_remove(&top->node);
-    chunk_free(order->stock, top);
+    struct chunk *chunk = node ? CONTAINER_OF(node, struct chunk, node) : NULL;
+    if (chunk && chunk->fresh > 0 && !chunk->is_open && chunk_is_sparse(chunk))
+        shrink(order, chunk);
 }
 
 static void begin_tail(struct order *order, struct chunk *chunk)
@@ -95,7 +128,8 @@ static void begin_tail(struct order *order, struct chunk *chunk)
     order->tail = NULL;
     if (old)
         look_after(order, old);
-    shrink_top(order);
+    if (order->kind == MQ_KIND_LIFO)
+        leave_behind(order, list_last(&order->chunks));
     list_append(&order->chunks, &chunk->node);
     order->tail = chunk;
 }
@@ -162,61 +196,104 @@ static size_t tail_room(const struct order *order, uint64_t now_ms)
     return tail && now_ms - tail->first_ms < UINT32_MAX ? chunk_room(tail) : 0;
 }
 
-/* A chunk for those that the tail has no room for; *ret_chunk NULL: it has for all. False: out of memory. */
-static bool make_room(struct order *order, const struct put_item *puts, size_t count, uint64_t now_ms,
-                      struct chunk **ret_chunk)
+/* How many of these go into a chunk with this room, and how much of it they take. */
+static size_t count_fitting(const struct order *order, const struct put_item *puts, size_t count, size_t room,
+                            size_t *ret_bytes)
 {
-    size_t room = tail_room(order, now_ms), at = 0, rest = 0;
-    *ret_chunk = NULL;
-    while (at < count && bytes_of(order, &puts[at]) <= room)
-        room -= bytes_of(order, &puts[at++]);
-    for (; at < count; at++)
-        rest += bytes_of(order, &puts[at]);
-    if (rest)
-        *ret_chunk = chunk_new(order->stock, rest, order->size + rest, now_ms);
-    return !rest || *ret_chunk;
+    size_t fitting = 0;
+    *ret_bytes = 0;
+    while (fitting < count && bytes_of(order, &puts[fitting]) <= room - *ret_bytes)
+        *ret_bytes += bytes_of(order, &puts[fitting++]);
+    return fitting;
+}
+
+/* Chunks for all of these: each of full size at most, or for one item. `wanted`: how much more the last one
+ * should have room for; 0: nothing. False: out of memory. *ret_chain NULL: there is nothing to store. */
+static bool make_chain(struct order *order, const struct put_item *puts, size_t count, size_t wanted,
+                       uint64_t now_ms, struct chunk **ret_chain)
+{
+    struct chunk *last = NULL;
+    *ret_chain = NULL;
+    for (size_t at = 0, bytes; at < count;) {
+        size_t fitting = count_fitting(order, puts + at, count - at, chunk_full_room, &bytes);
+        if (fitting == 0)
+            bytes = bytes_of(order, &puts[at]);
+        at += fitting ? fitting : 1;
+        struct chunk *chunk =
+            chunk_new(order->stock, bytes, at == count && wanted ? wanted + bytes : 0, now_ms);
+        if (!chunk) {
+            chunk_free_chain(order->stock, *ret_chain);
+            return false;
+        }
+        if (last)
+            chunk_chain(last, chunk);
+        else
+            *ret_chain = chunk;
+        last = chunk;
+    }
+    return true;
+}
+
+/* Takes the first chunk out of the chain. */
+static struct chunk *unchain(struct chunk **chain)
+{
+    struct chunk *chunk = *chain;
+    *chain = chunk_next(chunk);
+    chunk_chain(chunk, NULL);
+    return chunk;
 }
 
 bool order_put(struct order *order, const struct put_item *puts, size_t count, uint64_t first_id,
                uint64_t now_ms)
 {
-    struct chunk *next;
+    struct chunk *chain;
+    size_t bytes, here = count_fitting(order, puts, count, tail_room(order, now_ms), &bytes);
     if (!reserve_places(order, count))
         return false;
-    if (!make_room(order, puts, count, now_ms, &next)) {
+    if (!make_chain(order, puts + here, count - here, order->size + 1, now_ms, &chain)) {
         unreserve_places(order, count);
         return false;
     }
-    bool goes_on = tail_room(order, now_ms) > 0;
     for (size_t i = 0; i < count; i++) {
-        if (next && (!goes_on || bytes_of(order, &puts[i]) > chunk_room(order->tail))) {
-            begin_tail(order, next);
-            next = NULL;
-        }
-        goes_on = true;
+        if (i == here || (i > here && bytes_of(order, &puts[i]) > chunk_room(order->tail)))
+            begin_tail(order, unchain(&chain));
         store_record(order, append(order, order->tail, &puts[i]), first_id + i, now_ms);
     }
-    assert(!next);
+    assert(!chain);
     return true;
 }
 
 bool order_copy(struct order *order, const struct put_item *puts, size_t count, uint64_t now_ms,
                 struct intake *ret_intake)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++)
-        bytes += bytes_of(order, &puts[i]);
+    struct chunk *chain;
     if (!reserve_places(order, count))
         return false;
-    struct chunk *chunk = chunk_new(order->stock, bytes, 0, now_ms);
-    if (!chunk) {
+    if (!make_chain(order, puts, count, 0, now_ms, &chain)) {
         unreserve_places(order, count);
         return false;
     }
-    for (size_t i = 0; i < count; i++)
+    struct chunk *chunk = chain;
+    for (size_t i = 0; i < count; i++) {
+        if (bytes_of(order, &puts[i]) > chunk_room(chunk))
+            chunk = chunk_next(chunk);
+        chunk->is_open = true;
         append(order, chunk, &puts[i]);
-    *ret_intake = (struct intake){.chunk = chunk, .next = chunk_first(chunk), .left = count};
+    }
+    *ret_intake = (struct intake){.next = chunk_first(chain), .rest = chain, .left = count};
     return true;
+}
+
+/* Of the chunks of an intake the one that is being stored is the tail, and those behind it are a chain. */
+struct record *order_intake_next(const struct order *order, const struct intake *intake,
+                                 struct record *record)
+{
+    struct record *next = record_next(record);
+    if (next)
+        return next;
+    struct chunk *chunk = record_chunk(record);
+    struct chunk *following = chunk == order->tail ? intake->rest : chunk_next(chunk);
+    return following ? chunk_first(following) : NULL;
 }
 
 static struct size_pair record_sizes(const struct order *order, const struct record *record)
@@ -233,17 +310,20 @@ struct size_pair order_intake_size(const struct order *order, const struct intak
 void order_store(struct order *order, struct intake *intake, uint64_t id, uint64_t now_ms)
 {
     struct record *record = intake->next;
-    if (order->tail != intake->chunk)
-        begin_tail(order, intake->chunk);
-    intake->next = record_next(record);
+    struct chunk *chunk = record_chunk(record);
+    if (chunk != order->tail)
+        begin_tail(order, unchain(&intake->rest));
+    assert(chunk == order->tail && chunk->is_open);
+    intake->next = order_intake_next(order, intake, record);
     intake->left--;
+    chunk->is_open = intake->next && record_chunk(intake->next) == chunk;
     store_record(order, record, id, now_ms);
 }
 
 /* Priority: each has room in the pile and a struct item. */
-static void drop_places(struct order *order, struct record *from)
+static void drop_places(struct order *order, const struct intake *intake)
 {
-    for (struct record *r = from; r; r = record_next(r)) {
+    for (struct record *r = intake->next; r; r = order_intake_next(order, intake, r)) {
         pile_disown(&order->pile, 1);
         pool_give(&order->stock->items, record_item(r));
         r->state = RECORD_RAW;
@@ -252,14 +332,18 @@ static void drop_places(struct order *order, struct record *from)
 
 void order_drop(struct order *order, struct intake *intake)
 {
-    struct chunk *chunk = intake->chunk;
     if (!intake->next)
         return;
     if (order->kind == MQ_KIND_PRIORITY)
-        drop_places(order, intake->next);
-    chunk_cut(chunk, intake->next);
-    *intake = (struct intake){.chunk = NULL};
-    look_after(order, chunk);
+        drop_places(order, intake);
+    struct chunk *chunk = record_chunk(intake->next);
+    if (chunk == order->tail) {
+        chunk->is_open = false;
+        chunk_cut(chunk, intake->next);
+        look_after(order, chunk);
+    }
+    chunk_free_chain(order->stock, intake->rest);
+    *intake = (struct intake){.next = NULL};
 }
 
 /* ---- going out ---- */

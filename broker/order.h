@@ -39,8 +39,8 @@ bool order_put(struct order *order, const struct put_item *puts, size_t count, u
 
 /* Copies of items that wait for room, and all that storing them will need. */
 struct intake {
-    struct chunk *chunk;
     struct record *next; /* the first that is not stored yet; NULL: none are left */
+    struct chunk *rest;  /* a chain of the chunks of which nothing is stored yet; NULL: none */
     size_t left;
 };
 
@@ -51,6 +51,8 @@ bool order_copy(struct order *order, const struct put_item *puts, size_t count, 
 struct size_pair order_intake_size(const struct order *order, const struct intake *intake);
 void order_store(struct order *order, struct intake *intake, uint64_t id, uint64_t now_ms); /* the next */
 void order_drop(struct order *order, struct intake *intake); /* all that are left; nothing is fine */
+struct record *order_intake_next(const struct order *order, const struct intake *intake,
+                                 struct record *record); /* the one behind this; NULL: none */
 
 /* ---- going out ---- */
 

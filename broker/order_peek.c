@@ -262,7 +262,8 @@ struct order_sum order_sum(const struct order *order)
 struct order_sum order_intake_sum(const struct order *order, const struct intake *intake)
 {
     struct order_sum sum = {0};
-    for (struct intake at = *intake; at.next; at.next = record_next(at.next)) {
+    struct intake at = *intake;
+    for (; at.next; at.next = order_intake_next(order, intake, at.next)) {
         struct size_pair size = order_intake_size(order, &at);
         add(&sum, size.body, size.key);
     }

@@ -1,6 +1,4 @@
-/* unit_order.c - random steps in the order of each kind, beside a sorted array; and what becomes of the
- * memory that bodies lie in. */
-#include "failing_malloc.h"
+/* unit_order.c - random steps in the order of each kind, beside a sorted array. */
 #include "order.h"
 #include "unit.h"
 
@@ -280,132 +278,6 @@ static void the_last_of_a_long_priority_order_are_found_in_one_walk(void)
     pair_done(&p);
 }
 
-/* ---- memory ---- */
-
-/* What the chunks of all these items take. */
-static size_t memory_of(const struct known *known, size_t count)
-{
-    struct chunk *seen[ITEMS_MAX];
-    size_t chunks = 0, bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct chunk *chunk = record_chunk(known[i].item->record);
-        size_t at = 0;
-        while (at < chunks && seen[at] != chunk)
-            at++;
-        if (at == chunks) {
-            seen[chunks++] = chunk;
-            bytes += chunk->capacity;
-        }
-    }
-    return bytes;
-}
-
-static void few_items_that_stay_long_do_not_keep_the_memory_of_many(enum mq_kind kind)
-{
-    static struct pair p;
-    static struct known kept[ITEMS_MAX];
-    enum { ROUNDS = 300000, EACH = 100, BODY = 100 };
-    size_t count = 0;
-    pair_init(&p, kind, BODY);
-    for (size_t i = 0; i < ROUNDS; i++) {
-        struct put_item put = {.body = {frame.bodies[0], BODY}};
-        CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
-        CHECK(order_reserve_take(&p.order, 1));
-        struct item *item = order_take(&p.order, order_first(&p.order));
-        if (i % EACH == 0)
-            kept[count++].item = item;
-        else
-            order_forget(&p.order, item);
-    }
-    order_check(&p.order);
-    CHECK_EQUAL(count, ROUNDS / EACH);
-    CHECK(memory_of(kept, count) < 8 * count * record_bytes(BODY) + 33 * (64 << 10));
-    for (size_t i = 0; i < count; i++)
-        order_forget(&p.order, kept[i].item);
-    pair_done(&p);
-}
-
-static void items_that_stay_long_do_not_keep_the_memory_of_many_others(void)
-{
-    few_items_that_stay_long_do_not_keep_the_memory_of_many(MQ_KIND_FIFO);
-    few_items_that_stay_long_do_not_keep_the_memory_of_many(MQ_KIND_LIFO);
-    few_items_that_stay_long_do_not_keep_the_memory_of_many(MQ_KIND_PRIORITY);
-}
-
-static void the_bottom_of_a_stack_does_not_keep_the_memory_of_what_lay_above(void)
-{
-    static struct pair p;
-    enum { ROUNDS = 100, HEIGHT = 600, BODY = 100 };
-    pair_init(&p, MQ_KIND_LIFO, BODY);
-    struct put_item put = {.body = {frame.bodies[0], BODY}};
-    for (size_t i = 0; i < ROUNDS; i++) {
-        for (size_t k = 0; k < HEIGHT; k++)
-            CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
-        for (size_t k = 1; k < HEIGHT; k++) {
-            CHECK(order_reserve_take(&p.order, 1));
-            order_forget(&p.order, order_take(&p.order, order_first(&p.order)));
-        }
-    }
-    order_check(&p.order);
-    size_t bytes = 0;
-    for (struct list_node *n = list_first(&p.order.chunks); n; n = list_next(&p.order.chunks, n))
-        bytes += CONTAINER_OF(n, struct chunk, node)->capacity;
-    CHECK_EQUAL(p.order.count, ROUNDS);
-    CHECK(bytes < 8 * ROUNDS * record_bytes(BODY) + 2 * (64 << 10));
-    p.waiting_count = ROUNDS;
-    pair_done(&p);
-}
-
-/* More chunks become sparse than may wait, and none can move. */
-static void without_memory_nothing_moves_and_nothing_is_lost(void)
-{
-    static struct pair p;
-    static struct item *taken[60 * 600], *kept[600];
-    enum { COUNT = sizeof taken / sizeof *taken, EACH = 60, BODY = 100 };
-    pair_init(&p, MQ_KIND_FIFO, BODY);
-    struct put_item put = {.body = {frame.bodies[0], BODY}};
-    memset(frame.bodies[0], 7, BODY);
-    for (size_t i = 0; i < COUNT; i++)
-        CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
-    CHECK(order_reserve_take(&p.order, COUNT));
-    for (size_t i = 0; i < COUNT; i++)
-        taken[i] = order_take(&p.order, order_first(&p.order));
-    malloc_always_fails = true;
-    for (size_t i = 0; i < COUNT; i++)
-        if (i % EACH == 0)
-            kept[i / EACH] = taken[i];
-        else
-            order_forget(&p.order, taken[i]);
-    malloc_always_fails = false;
-    CHECK(malloc_failures > 0);
-    order_check(&p.order);
-    for (size_t i = 0; i < COUNT / EACH; i++) {
-        CHECK_EQUAL(kept[i]->id, 1 + i * EACH);
-        CHECK(has_body(item_body(kept[i]), &(struct known){.size = BODY, .fill = 7}));
-        order_forget(&p.order, kept[i]);
-    }
-    pair_done(&p);
-}
-
-static void an_order_that_has_no_memory_stores_nothing(void)
-{
-    static struct pair p;
-    const enum mq_kind kinds[] = {MQ_KIND_FIFO, MQ_KIND_LIFO, MQ_KIND_PRIORITY};
-    struct put_item put = {.body = {"x", 1}};
-    struct intake intake = {0};
-    for (size_t i = 0; i < 3; i++) {
-        pair_init(&p, kinds[i], 100);
-        malloc_always_fails = true;
-        CHECK(!order_put(&p.order, &put, 1, 1, 1));
-        CHECK(!order_copy(&p.order, &put, 1, 1, &intake));
-        CHECK(!intake.next);
-        malloc_always_fails = false;
-        CHECK_EQUAL(p.order.count, 0);
-        order_check(&p.order);
-        pair_done(&p);
-    }
-}
-
 static void an_empty_order_has_no_chunks(void)
 {
     static struct pair p;
@@ -430,10 +302,6 @@ static const struct unit_test tests[] = {
     UNIT(a_lifo_takes_and_shows_the_same_as_sorting_by_id_downwards),
     UNIT(a_priority_order_takes_and_shows_the_same_as_sorting_by_key_and_id),
     UNIT(the_last_of_a_long_priority_order_are_found_in_one_walk),
-    UNIT(items_that_stay_long_do_not_keep_the_memory_of_many_others),
-    UNIT(the_bottom_of_a_stack_does_not_keep_the_memory_of_what_lay_above),
-    UNIT(without_memory_nothing_moves_and_nothing_is_lost),
-    UNIT(an_order_that_has_no_memory_stores_nothing),
     UNIT(an_empty_order_has_no_chunks),
 };
 
