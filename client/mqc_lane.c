@@ -248,7 +248,7 @@ static bool take_back_ride(struct call *rider, bool for_good)
 enum mq_status puts_ride(struct mqc_queue *q, const struct put_item *put, uint64_t *ret_id)
 {
     struct call rider;
-    struct bundle_item item = {.context = &rider};
+    struct bundle_item item = {.context = &rider, .started_ms = wire_is_ready(q->mqc) ? 0 : monotonic_ms()};
     call_init_local(&rider, q->mqc, take_back_ride);
     rider.queue = q;
     rider.may_be_interrupted = true;

@@ -2,6 +2,7 @@
  */
 #include "async_rig.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -191,6 +192,62 @@ static void without_a_broker_async_puts_are_given_up_after_the_connect_time_out(
     end();
 }
 
+static void come_back_for_the_rider(struct fake *f)
+{
+    take_first(f);
+    store(f, 1, 1);
+    fake_await(f, 3);
+    fake_vanish(f);
+    fake_await(f, 4);
+    fake_come_back(f);
+    fake_take_hello(f, true);
+    fake_say_welcome(f, MQ_OK);
+    take(f, "rider");
+    store(f, 1, 2);
+    fake_goodbye(f);
+}
+
+static bool is_line_lost(void)
+{
+    CHECK_EQUAL(mqc_flush(mqc, MQ_NOWAIT), MQ_OK); /* which looks at the line */
+    pthread_mutex_lock(&mqc->lock);
+    bool is_lost = mqc->conversation.line != LINE_READY;
+    mqc->wire.lost_since_ms = 0; /* long ago */
+    pthread_mutex_unlock(&mqc->lock);
+    return is_lost;
+}
+
+static bool has_seen_the_bell(void)
+{
+    struct pollfd bell = {.fd = mqc->helper.wake_fd, .events = POLLIN};
+    return poll(&bell, 1, 0) == 0;
+}
+
+static void let_the_helper_look(void)
+{
+    uint64_t one = 1;
+    CHECK_EQUAL(write(mqc->helper.wake_fd, &one, sizeof one), sizeof one);
+    WAIT_UNTIL(has_seen_the_bell(), LIMIT_MS);
+    pthread_mutex_lock(&mqc->lock); /* which it holds from there until it has looked at everything */
+    pthread_mutex_unlock(&mqc->lock);
+}
+
+static void a_put_after_a_long_outage_is_not_as_old_as_that(void)
+{
+    begin(come_back_for_the_rider, LIMIT_MS);
+    put_first();
+    fake_tell(&fake, 2);
+    CHECK_EQUAL(mqc_flush(mqc, MQ_FOREVER), MQ_OK);
+    fake_tell(&fake, 3);
+    WAIT_UNTIL(is_line_lost(), LIMIT_MS);
+    struct call *rider = call_put(queue, "rider", MQ_FOREVER);
+    WAIT_UNTIL(somebody_waits(), LIMIT_MS);
+    let_the_helper_look();
+    fake_tell(&fake, 4);
+    CHECK_EQUAL(call_end(rider, NULL), MQ_OK);
+    end();
+}
+
 /* ---- The end ------------------------------------------------------------------------------------------- */
 
 static void answer_late(struct fake *f)
@@ -289,6 +346,7 @@ int main(void)
         UNIT(what_was_under_way_when_the_line_was_lost_is_repeated),
         UNIT(of_a_lost_session_only_what_was_under_way_is_lost),
         UNIT(without_a_broker_async_puts_are_given_up_after_the_connect_time_out),
+        UNIT(a_put_after_a_long_outage_is_not_as_old_as_that),
         UNIT(closing_waits_for_results_and_tells_them),
         UNIT(what_has_no_result_when_closing_takes_too_long_is_closed),
         UNIT(closing_ends_puts_that_wait_and_carries_out_the_async_ones),
