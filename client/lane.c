@@ -163,6 +163,7 @@ void lane_refuse(struct lane *l, size_t count, enum mq_status status)
 {
     for (struct list_node *n = list_first(&l->bundles); n && count > 0; n = list_next(&l->bundles, n))
         for (struct bundle *b = bundle_of(n); b->landed < b->count && count > 0; count--) {
+            b->closed = true; /* its results may be read without the lock, so it must not grow any more */
             land_one(b, status, 0);
             if (l->away && l->given < l->flown)
                 l->given++;
