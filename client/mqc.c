@@ -298,6 +298,7 @@ void mqc_close(struct mqc *m)
     async_close(m, due_ms);
     helper_stop(m);
     say_bye(m, due_ms);
+    ahead_lose_all(m);
     client_discard(m);
 }
 

@@ -58,9 +58,20 @@ static void forget_item(struct mqc_item *item)
     item_forget(item);
 }
 
-/* The last `count` items. Without memory they stay for another look. */
+static void forget_last(struct mqc_queue *q, size_t count)
+{
+    while (count--)
+        forget_item(item_of(list_last(&q->ahead.items)));
+}
+
+/* The last `count` items. Without memory they stay for another look. After the bye nothing can be said any
+ * more, and they go back with the end of the session. */
 static void release(struct mqc_queue *q, size_t count)
 {
+    if (q->mqc->conversation.bye) {
+        forget_last(q, count);
+        return;
+    }
     struct call *call = count ? call_new(q->mqc, MQ_VERB_RELEASE, NULL) : NULL;
     if (!call || !call_reserve_ids(call, count)) {
         call_drop(call);
@@ -229,7 +240,7 @@ void ahead_add(struct mqc_queue *q, struct batch *batch, size_t from, int64_t le
     serve(q);
     if (lease_ms > 0 && q->mqc->no_renew)
         ahead_end(q); /* its leases would run out here */
-    else if (!q->ahead.policy.limit)
+    else if (!q->ahead.policy.limit || q->mqc->conversation.bye)
         release(q, q->ahead.count);
     note(q);
 }

@@ -53,7 +53,7 @@ void ahead_give_back(struct mqc *m, const char *name);
 void ahead_end(struct mqc_queue *q);
 /* The client is closed: waits for what is on its way, until due_ms, and all goes back. */
 void ahead_close(struct mqc *m, uint64_t due_ms);
-/* All leases are lost. */
+/* All leases are lost, or nobody will ask for what lies ahead. */
 void ahead_lose_all(struct mqc *m);
 
 /* For the helper. */

@@ -412,6 +412,63 @@ static void at_the_close_of_the_client_what_it_still_fetches_goes_back_too(void)
     fake_end(&fake);
 }
 
+static void give_after_the_bye(struct fake *f)
+{
+    welcome_and_give_8(f);
+    take_get(f, 4, 0);
+    uint64_t number = f->frame->request.number;
+    fake_take(f, MQ_VERB_BYE);
+    struct item_view item = {.id = 9, .deliveries = 1, .body = {"x", 1}};
+    fake_answer(f, (struct answer){.verb = MQ_VERB_GET, .number = number, .items = &item, .item_count = 1});
+}
+
+/* As if the time to close had been over before all that was under way had come. */
+static void say_bye(void)
+{
+    pthread_mutex_lock(&mqc->lock);
+    mqc->conversation.bye = true;
+    pthread_mutex_unlock(&mqc->lock);
+}
+
+static bool has_fetched(void)
+{
+    CHECK_EQUAL(mqc_flush(mqc, MQ_NOWAIT), MQ_OK); /* which reads the line */
+    pthread_mutex_lock(&mqc->lock);
+    bool has = !queue->ahead.fetch;
+    pthread_mutex_unlock(&mqc->lock);
+    return has;
+}
+
+static void after_the_bye_what_lies_ahead_and_what_still_comes_is_only_forgotten(void)
+{
+    begin(give_after_the_bye);
+    for (uint64_t id = 1; id <= 4; id++)
+        free_one(id);
+    say_bye();
+    WAIT_UNTIL(has_fetched(), LIMIT_MS);
+    mqc->close_timeout_ms = 0;
+    CHECK_EQUAL(queue->ahead.count, 0);
+    mqc_close(mqc);
+    mqc_queue_close(queue);
+    fake_end(&fake);
+}
+
+static void give_8_and_see_no_more(struct fake *f)
+{
+    welcome_and_give_8(f);
+    fake_goodbye(f);
+}
+
+static void a_handle_can_be_closed_after_the_bye_with_items_ahead(void)
+{
+    begin(give_8_and_see_no_more);
+    free_one(1);
+    say_bye();
+    mqc_queue_close(queue);
+    mqc_close(mqc);
+    fake_end(&fake);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -433,6 +490,8 @@ int main(void)
         UNIT(at_the_close_of_the_client_all_goes_back),
         UNIT(at_the_close_of_the_handle_what_it_still_fetches_goes_back_too),
         UNIT(at_the_close_of_the_client_what_it_still_fetches_goes_back_too),
+        UNIT(after_the_bye_what_lies_ahead_and_what_still_comes_is_only_forgotten),
+        UNIT(a_handle_can_be_closed_after_the_bye_with_items_ahead),
     };
     return unit_run("ahead", tests, sizeof tests / sizeof *tests);
 }
