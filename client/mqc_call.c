@@ -189,6 +189,7 @@ static void stop(struct call *c, enum mq_status status, const char *text)
     }
     if (!call_is_about_leases(c->exchange.request.verb) &&
         conversation_withdraw(&m->conversation, &c->exchange)) {
+        call_end_orphan(c);
         c->ended = true;
         return;
     }
