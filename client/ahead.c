@@ -34,10 +34,10 @@ static void judge(struct ahead *a, uint64_t now_ms)
         a->window = (uint32_t)min_size(a->limit, 2 * max_size(a->window, min_size(a->wanted, a->limit)));
 }
 
-/* Large bodies are fetched in smaller numbers. */
+/* Large items are fetched in smaller numbers. */
 static size_t window_of(const struct ahead *a)
 {
-    size_t most = a->body_size ? max_size(AHEAD_SIZE_MAX / a->body_size, 1) : a->limit;
+    size_t most = a->item_size ? max_size(AHEAD_SIZE_MAX / a->item_size, 1) : a->limit;
     return min_size(a->window, most);
 }
 
@@ -55,10 +55,10 @@ size_t ahead_ask(struct ahead *a, size_t wanted, size_t buffered, uint64_t now_m
 
 void ahead_arrived(struct ahead *a, size_t asked, size_t count, size_t size, uint64_t now_ms)
 {
-    a->is_short = count < asked;
+    a->is_short = count < asked && size < AHEAD_SIZE_MAX;
     if (!count)
         return;
-    a->body_size = size / count;
+    a->item_size = size / count;
     a->arrived_ms = now_ms;
     a->is_judged = a->came_back = false;
 }

@@ -14,7 +14,10 @@
 
 enum {
     AHEAD_LOOK_MS = 20,
-    AHEAD_SIZE_MAX = 4 << 20 /* bytes of bodies that a fetch should bring, judged by those that came last */
+    /* bytes of items that a fetch should bring, judged by those that came last. The broker gives 1 MiB at
+     * most and may have more then: well below that, fewer than asked for are all there are */
+    AHEAD_SIZE_MAX = 512 << 10,
+    AHEAD_ITEM_HEAD = 16 /* bytes that an item counts there besides body and key */
 };
 
 struct ahead {
@@ -22,11 +25,11 @@ struct ahead {
     uint32_t limit;      /* items that may lie ahead; 0: nothing is fetched ahead */
     uint32_t window;     /* items that the next fetch should bring, from 1 */
     size_t wanted;       /* by the get that asked last */
-    size_t body_size;    /* the mean of those that came last */
+    size_t item_size;    /* the mean of those that came last */
     uint64_t arrived_ms; /* when they came */
     bool is_judged;      /* how soon they were used up has been looked at */
     bool came_back;      /* the program has asked again since they came */
-    bool is_short;       /* there were fewer than asked for: for now there are no more */
+    bool is_short;       /* there were no more for now */
     size_t taken;        /* from what lies ahead, since the last look */
     uint64_t looked_ms;  /* when that was */
 };
@@ -37,7 +40,7 @@ void ahead_init(struct ahead *a, uint32_t limit);
  * ahead: what is wanted, and beyond that up to the window. */
 size_t ahead_ask(struct ahead *a, size_t wanted, size_t buffered, uint64_t now_ms);
 
-/* `asked` items could have come, `count` have, with bodies of `size` bytes. */
+/* `asked` items could have come, `count` have, of `size` bytes. */
 void ahead_arrived(struct ahead *a, size_t asked, size_t count, size_t size, uint64_t now_ms);
 
 /* A get has taken `count` of what lay ahead or was fetched in the background (0: it has asked for its items

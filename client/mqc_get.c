@@ -52,11 +52,12 @@ static void got(struct call *call, const struct answer *answer)
         ahead_add(call->queue, batch, taker->count, answer->lease_ms);
 }
 
+/* As the broker counts. */
 static size_t size_of(const struct answer *answer)
 {
     size_t size = 0;
     for (size_t i = 0; i < answer->item_count; i++)
-        size += answer->items[i].body.size;
+        size += answer->items[i].body.size + answer->items[i].key.size + AHEAD_ITEM_HEAD;
     return size;
 }
 

@@ -162,6 +162,15 @@ static void at_the_end_of_the_queue_nothing_is_fetched_in_the_background(void)
         CHECK_EQUAL(get(&p, 1), 0);
 }
 
+static void an_answer_that_was_as_large_as_answers_get_is_not_the_end_of_the_queue(void)
+{
+    struct program p = quick_program();
+    ahead_arrived(&p.ahead, LIMIT, LIMIT / 2, AHEAD_SIZE_MAX, p.now_ms);
+    CHECK(ahead_took(&p.ahead, 1, 0));
+    ahead_arrived(&p.ahead, LIMIT, LIMIT / 2, AHEAD_SIZE_MAX - 1, p.now_ms);
+    CHECK(!ahead_took(&p.ahead, 1, 0));
+}
+
 static void large_bodies_are_fetched_in_small_numbers(void)
 {
     struct program p = quick_program();
@@ -248,6 +257,7 @@ int main(void)
         UNIT(a_get_of_many_needs_no_time_to_find_its_window),
         UNIT(a_get_of_more_than_the_limit_asks_for_what_it_wants),
         UNIT(at_the_end_of_the_queue_nothing_is_fetched_in_the_background),
+        UNIT(an_answer_that_was_as_large_as_answers_get_is_not_the_end_of_the_queue),
         UNIT(large_bodies_are_fetched_in_small_numbers),
         UNIT(what_nobody_asks_for_goes_back_and_the_program_begins_anew),
         UNIT(a_consumer_that_becomes_slow_keeps_what_it_uses_up_in_two_looks),
