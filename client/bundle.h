@@ -1,9 +1,9 @@
 /* bundle.h - items of puts that travel together, and what is to be told of each of them.
  *
  * Pure, like the lane that it is a part of. Items are appended until the bundle is closed, which it is before
- * it is first sent or refused, and get their results from the front: `landed` of them have one, of `settled` the client
- * has taken notice, and `told` are those whose program knows. So what lies before `settled` changes no more,
- * and may be read without the client's lock. */
+ * it is first sent or refused, and get their results from the front: `landed` of them have one, of `settled`
+ * the client has taken notice, and `told` are those whose program knows. So what lies before `settled`
+ * changes no more, and may be read without the client's lock. */
 #ifndef MQ_BUNDLE_H
 #define MQ_BUNDLE_H
 
