@@ -276,6 +276,16 @@ static bool is_over(const struct call *c)
     return c->ended || c->stopped;
 }
 
+/* The helper, in an on_done, does meanwhile what nobody else would: it gives up what has no broker. */
+static uint64_t looks_at_ms(const struct call *c)
+{
+    uint64_t at_ms = gives_up_at_ms(c);
+    if (!helper_is_self(c->mqc))
+        return at_ms;
+    uint64_t due_ms = async_due_ms(c->mqc);
+    return due_ms < at_ms ? due_ms : at_ms;
+}
+
 /* Is there a reason not to wait any longer? */
 static void look(struct call *c)
 {
@@ -284,6 +294,10 @@ static void look(struct call *c)
     if (is_over(c))
         return;
     uint64_t now_ms = monotonic_ms();
+    if (helper_is_self(m))
+        async_give_up(m, now_ms);
+    if (is_over(c))
+        return;
     if (m->closing)
         stop(c, MQ_CLOSED, "");
     else if (c->interrupted && !c->awaits_word)
@@ -317,9 +331,9 @@ static void wait_for_end(struct call *c)
         if (is_over(c))
             return;
         if (m->leader) {
-            wait_as_follower(c, gives_up_at_ms(c));
+            wait_as_follower(c, looks_at_ms(c));
         } else {
-            call_poll(m, c, gives_up_at_ms(c));
+            call_poll(m, c, looks_at_ms(c));
             wire_turn(m);
         }
     }

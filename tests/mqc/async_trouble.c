@@ -248,6 +248,35 @@ static void a_put_after_a_long_outage_is_not_as_old_as_that(void)
     end();
 }
 
+static void store_and_go_away(struct fake *f)
+{
+    fake_welcome(f);
+    take(f, "a");
+    store(f, 1, 1);
+    take(f, "b");
+    fake_vanish(f);
+}
+
+static enum mq_status flushed;
+
+static void put_and_flush(void *context, enum mq_status status, uint64_t id)
+{
+    CHECK_EQUAL(put_quietly("b"), MQ_OK);
+    flushed = mqc_flush(mqc, MQ_FOREVER);
+    note(context, status, id);
+}
+
+static void a_flush_by_an_on_done_does_not_wait_for_a_broker_that_is_gone(void)
+{
+    struct mqc_put put = {.body = "a", .size = 1};
+    begin(store_and_go_away, 300);
+    CHECK_EQUAL(mqc_put_async(queue, &put, put_and_flush, "a"), MQ_OK);
+    WAIT_UNTIL(count_results() == 1, LIMIT_MS);
+    CHECK_EQUAL(flushed, MQ_DISCONNECTED);
+    CHECK(results_are("a:OK1 "));
+    end();
+}
+
 /* ---- The end ------------------------------------------------------------------------------------------- */
 
 static void answer_late(struct fake *f)
@@ -347,6 +376,7 @@ int main(void)
         UNIT(of_a_lost_session_only_what_was_under_way_is_lost),
         UNIT(without_a_broker_async_puts_are_given_up_after_the_connect_time_out),
         UNIT(a_put_after_a_long_outage_is_not_as_old_as_that),
+        UNIT(a_flush_by_an_on_done_does_not_wait_for_a_broker_that_is_gone),
         UNIT(closing_waits_for_results_and_tells_them),
         UNIT(what_has_no_result_when_closing_takes_too_long_is_closed),
         UNIT(closing_ends_puts_that_wait_and_carries_out_the_async_ones),
