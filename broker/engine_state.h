@@ -66,7 +66,7 @@ struct call {
     size_t unstored_size;   /* put: their bodies */
     struct range *ids;      /* put: of what is stored */
     size_t id_count, id_capacity;
-    struct range only_ids[1]; /* `ids` of a put that was stored at once */
+    struct range only_ids[1]; /* `ids` of a put that was stored at once, or has one item */
     bool has_spare;           /* get, while it waits: one lease is reserved for it */
     struct list leases;       /* get: what was handed out and is still held, in order */
     int64_t lease_ms;         /* get */

@@ -1,6 +1,7 @@
 /* pool.h - blocks of one size, taken and given back one by one without asking the allocator each time.
  *
- * Blocks come from slabs of about SLAB_SIZE bytes; a slab all of whose blocks are back is freed, but for one.
+ * Blocks come from slabs of about 32 KiB; when the last block of a slab comes back, the slab is freed, unless
+ * few others are left.
  * Room is *owned* before it is used, as in heap.h: pool_own() is the only function that allocates, and who
  * owns a block can always take it. A block's bytes are whatever they were. */
 #ifndef MQ_POOL_H

@@ -1,9 +1,9 @@
 /* cli_pool.h - `mq work`: slots that each take an item, run the command over it, and finish it.
  *
- * A slot is a thread that holds one item at most, so no more is taken than can be worked on. What failed is
- * held by the pool: until the pause before its next try is over or, in a run that has an end, until that.
- * What succeeded is told to the broker by the main thread, many at a time, while the slots go on. It also
- * looks after signals, pauses and the end. */
+ * A slot is a thread that works on one item at a time; the library fetches as much ahead as two items a slot,
+ * and gives back what is not worked on soon. What failed is held by the pool: until the pause before its next
+ * try is over or, in a run that has an end, until that. What succeeded is told to the broker by the main
+ * thread, many at a time, while the slots go on. It also looks after signals, pauses and the end. */
 #ifndef MQ_CLI_POOL_H
 #define MQ_CLI_POOL_H
 

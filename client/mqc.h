@@ -57,14 +57,14 @@
  * and renewed, so others cannot have it; therefore the library holds about what the program uses up in 20 ms:
  * it begins with what a get wants, fetches twice as much whenever the last was used up in 10 ms, and gives
  * back, untouched and in its old place, what has not been asked for in about 20 ms. All goes back at once
- * when the handle or the client is closed, and before a join, purge, remove or immediate shutdown of its
- * queue. An item whose lease was lost meanwhile is not handed out. More urgent items that are put later do
- * not overtake what lies ahead. Of other threads on the same handle, each gets the next item. Gets with
- * auto_done ask the broker. Of such a handle, mqc_task_done, mqc_queue_task_done and mqc_task_done_many
- * without ret_each return MQ_OK as soon as the library has noted it. The broker is told before the next
- * request of this client, when there are 256, and at the latest after 10 ms; by mqc_flush, which returns the
- * first refusal since the last one; and by mqc_close, but that cannot tell what was refused. A few hundred
- * make sense for small items.
+ * when the handle or the client is closed, and (while there is a line) before a join, purge, remove or
+ * immediate shutdown of its queue. An item whose lease is known to be lost is not handed out. More urgent
+ * items that are put later do not overtake what lies ahead. Of other threads on the same handle, each gets
+ * the next item. Gets with auto_done ask the broker. Of such a handle, mqc_task_done, mqc_queue_task_done and
+ * mqc_task_done_many without ret_each return MQ_OK as soon as the library has noted it. The broker is told
+ * before the next request of this client, when there are 256, and at the latest after 10 ms; by mqc_flush,
+ * which returns the first refusal since the last one; and by mqc_close, but that cannot tell what was
+ * refused. A few hundred make sense for small items.
  *
  * FORK. A handle belongs to the process that opened it. In a child every call returns MQ_INVALID, and closing
  * or freeing does nothing, harmlessly. Bodies stay readable. A child that lives on should exec: it shares the
