@@ -114,29 +114,23 @@ static void look_after(struct order *order, struct chunk *chunk)
         chunk_wait(order->stock, chunk);
 }
 
-/* A stack that grows again does not come back soon to what it has left in its chunks. */
-static void leave_behind(struct order *order, struct list_node *node)
-{
-    struct chunk *chunk = node ? CONTAINER_OF(node, struct chunk, node) : NULL;
-    if (chunk && chunk->fresh > 0 && !chunk->is_open && chunk_is_sparse(chunk))
-        shrink(order, chunk);
-}
-
+/* What a stack has left in the chunk below, it does not come back to soon. */
 static void begin_tail(struct order *order, struct chunk *chunk)
 {
     struct chunk *old = order->tail;
     order->tail = NULL;
     if (old)
         look_after(order, old);
-    if (order->kind == MQ_KIND_LIFO)
-        leave_behind(order, list_last(&order->chunks));
+    struct list_node *below = list_last(&order->chunks);
     list_append(&order->chunks, &chunk->node);
     order->tail = chunk;
+    if (below && order->kind == MQ_KIND_LIFO)
+        look_after(order, CONTAINER_OF(below, struct chunk, node));
 }
 
 /* ---- coming in ---- */
 
-/* The record becomes part of the order. Items of priority queues are known by themselves: see hold_all(). */
+/* The record becomes part of the order. Items of priority queues are known by themselves: see append(). */
 static void store_record(struct order *order, struct record *record, uint64_t id, uint64_t now_ms)
 {
     order->count++;

@@ -37,6 +37,15 @@ static void shelf_done(struct shelf *p)
     stock_done(&p->stock);
 }
 
+/* What the chunks take that the order has in its list. */
+static size_t listed_bytes(const struct order *order)
+{
+    size_t bytes = 0;
+    for (struct list_node *n = list_first(&order->chunks); n; n = list_next(&order->chunks, n))
+        bytes += CONTAINER_OF(n, struct chunk, node)->capacity;
+    return bytes;
+}
+
 /* What the chunks of all these items take. */
 static size_t memory_of(const struct known *known, size_t count)
 {
@@ -78,8 +87,7 @@ static void leave_one_small_item(enum mq_kind kind, bool is_first, bool is_taken
             order_forget(&p.order, items[i]);
         else
             bytes += record_chunk(items[i]->record)->capacity;
-    for (struct list_node *n = list_first(&p.order.chunks); n; n = list_next(&p.order.chunks, n))
-        bytes += CONTAINER_OF(n, struct chunk, node)->capacity;
+    bytes += listed_bytes(&p.order);
     CHECK(bytes <= 2 * (64 << 10));
     order_check(&p.order);
     for (size_t i = 0; i < count; i++)
@@ -143,9 +151,7 @@ static void what_was_held_when_a_stack_grew_does_not_keep_its_memory_afterwards(
             order_forget(&p.order, order_take(&p.order, order_first(&p.order)));
     }
     order_check(&p.order);
-    size_t bytes = 0;
-    for (struct list_node *n = list_first(&p.order.chunks); n; n = list_next(&p.order.chunks, n))
-        bytes += CONTAINER_OF(n, struct chunk, node)->capacity;
+    size_t bytes = listed_bytes(&p.order);
     CHECK_EQUAL(p.order.count, ROUNDS);
     CHECK(bytes < 8 * ROUNDS * record_bytes(BODY) + 4 * (64 << 10));
     shelf_done(&p);
@@ -198,9 +204,7 @@ static void the_bottom_of_a_stack_does_not_keep_the_memory_of_what_lay_above(voi
         }
     }
     order_check(&p.order);
-    size_t bytes = 0;
-    for (struct list_node *n = list_first(&p.order.chunks); n; n = list_next(&p.order.chunks, n))
-        bytes += CONTAINER_OF(n, struct chunk, node)->capacity;
+    size_t bytes = listed_bytes(&p.order);
     CHECK_EQUAL(p.order.count, ROUNDS);
     CHECK(bytes < 8 * ROUNDS * record_bytes(BODY) + 2 * (64 << 10));
     shelf_done(&p);
