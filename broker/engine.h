@@ -16,7 +16,7 @@
 #ifndef MQ_ENGINE_H
 #define MQ_ENGINE_H
 
-#include "proto.h"
+#include "fact.h"
 
 struct engine;
 struct session;
@@ -32,6 +32,7 @@ struct engine_options {
     uint32_t body_max, frame_max, items_max, queues_max, sessions_max, remembered_max;
     uint32_t waiting_max, unconfirmed_max, in_flight_max; /* per session */
     bool auto_create;                                     /* opening a missing queue makes it */
+    bool is_durable; /* facts are made, for a journal: see "what must survive" below */
 };
 
 void engine_options_default(struct engine_options *options);
@@ -69,14 +70,66 @@ void engine_tick(struct engine *e, uint64_t now_ms);
 /* When engine_tick() should be called at the latest; UINT64_MAX: nothing to do. */
 uint64_t engine_deadline_ms(const struct engine *e);
 
-/* The next reply, in the order in which they were decided; false: drained. *ret_peer is the session's
- * connection; everything in *ret_answer is valid until the next call of any engine function. */
-bool engine_next_reply(struct engine *e, void **ret_peer, struct answer *ret_answer);
+/* The next reply, in the order in which they were decided; false: there is none that may leave yet. `safe` is
+ * the position up to which facts are safe (UINT64_MAX: whatever they are); what was decided when more than
+ * that had been written down stays here. Pings, and what is said after a failure, do not wait. *ret_peer is
+ * the session's connection; everything in *ret_answer is valid until the next call of any engine function. */
+bool engine_next_reply(struct engine *e, uint64_t safe, void **ret_peer, struct answer *ret_answer);
 
 /* The public number, for logs. */
 uint64_t engine_session_number(const struct session *session);
 
 void engine_stat(const struct engine *e, struct broker_stat *ret_stat);
+
+/* ---- what must survive: an engine that is durable ----
+ *
+ * Every change makes facts (fact.h), which the caller takes away and writes down in order. What is said by
+ * replies depends on facts: see engine_next_reply(). After a restart a new engine is given all groups of
+ * facts in their order, and then begins: every session has lost its connection and has resume_grace to come
+ * back, its numbers, unconfirmed answers and leases are as they were. A lease that had a time-out has all of
+ * it again. What waited is forgotten, as its client asks again; a put that was cut off goes on behind the
+ * last item that it stored. */
+
+/* To be taken away with facts_take() at any time between two calls of engine functions. */
+struct facts *engine_facts(struct engine *e);
+
+/* What must be safe before something that is decided now may be told. For frames that are not answers. */
+uint64_t engine_position(const struct engine *e);
+
+/* One group's facts, from the first segment's checkpoint on. False: they make no sense, and *ret_why says why
+ * (static); the engine is then only good for being freed. `lenient`: what refers to something unknown is
+ * passed over, and checkpoints count wherever they are, because facts are missing (--salvage). */
+bool engine_replay(struct engine *e, struct bytes facts, uint64_t segment, bool lenient,
+                   const char **ret_why);
+
+/* Begins, after the last group. To be called once, before anything else but engine_replay(); in an engine
+ * that is not durable it need not be. False: out of memory. */
+bool engine_begin(struct engine *e, uint64_t now_ms);
+
+/* From now on facts go to this segment. Writes the checkpoint that it begins with; no facts may be there.
+ * False: out of memory, nothing happened. `first`: the oldest segment that is still needed. */
+bool engine_checkpoint(struct engine *e, uint64_t segment, uint64_t first);
+
+/* Goes through facts of the oldest segment, from *at on, and writes what lives again, until `budget` bytes
+ * have been written or read (64 of these count as one of those), or the end is reached: *at is then
+ * facts.size. False: out of memory, or they make no sense; *at is where it stopped. */
+bool engine_move(struct engine *e, struct bytes facts, size_t *at, size_t budget);
+/* All of this segment and of older ones has been gone through. */
+void engine_moved(struct engine *e, uint64_t segment);
+/* May anything alive lie in this segment or an older one? */
+bool engine_needs(const struct engine *e, uint64_t segment);
+/* About how many bytes a log would take that had only what lives. */
+uint64_t engine_live_size(const struct engine *e);
+
+/* The facts were taken away: puts that waited for that may go on. */
+void engine_taken(struct engine *e, uint64_t now_ms);
+
+/* Puts are refused (MQ_TEMPORARY, with this reason, a static text) or wait; NULL: not any more. */
+void engine_refuse_puts(struct engine *e, uint64_t now_ms, const char *why);
+
+/* Nothing can be written down any more. What has not been told yet is never told; whatever changes something
+ * is refused (MQ_TEMPORARY, with this reason, a static text), looking goes on. For good. */
+void engine_fail(struct engine *e, uint64_t now_ms, const char *why);
 
 /* Walks everything and asserts every invariant. For tests and the simulator. */
 void engine_check(const struct engine *e);

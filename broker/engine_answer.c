@@ -61,12 +61,14 @@ static void describe_answer(struct engine *e, const struct call *call, struct an
         view_rows(call, answer);
 }
 
-bool engine_next_reply(struct engine *e, void **ret_peer, struct answer *ret_answer)
+bool engine_next_reply(struct engine *e, uint64_t safe, void **ret_peer, struct answer *ret_answer)
 {
     struct list_node *node = list_first(&e->outbox);
     if (!node)
         return false;
     struct call *call = CONTAINER_OF(node, struct call, of_outbox);
+    if (call->position > safe)
+        return false;
     list_remove(node);
     assert(call->session->peer);
     *ret_peer = call->session->peer;

@@ -16,6 +16,7 @@
 
 #include "engine.h"
 #include "heap.h"
+#include "ledger.h"
 #include "list.h"
 #include "queue.h"
 #include "table.h"
@@ -55,9 +56,13 @@ struct call {
     enum mq_verb verb;
     bool waits; /* for its answer; from call_enter() on, in a line */
     bool owns_deadline;
-    bool auto_done; /* get */
-    bool partial;   /* put */
-    bool of_broker; /* stat: not of a queue */
+    bool auto_done;    /* get */
+    bool partial;      /* put */
+    bool of_broker;    /* stat: not of a queue */
+    bool is_noted;     /* facts tell of it: that it was confirmed must be told, too */
+    bool is_cut;       /* a put that a restart has cut off: answered so far, goes on when it is repeated */
+    uint64_t position; /* once answered: what must be safe before the answer leaves */
+    uint64_t total;    /* put: items in the request */
     enum mq_status status;
     const char *text;       /* static, or NULL */
     uint64_t count;         /* put: stored; purge, remove: discarded */
@@ -89,6 +94,7 @@ struct lease {
     struct session *session;
     struct queue *queue;
     struct call *call; /* NULL: its get is confirmed */
+    int64_t lease_ms;  /* how long it lasts, as last said; 0: as long as the session */
 };
 
 struct session {
@@ -103,6 +109,10 @@ struct session {
     bool ended;      /* resume_grace is over */
     uint32_t lapses; /* how often that happened */
     uint64_t next_number;
+    /* It was there before a restart. Of numbers below this one that have no call the broker does not know
+     * whether they had been answered: those that are asked again start anew, the others may be left out. */
+    uint64_t unsure_until;
+    bool is_replayed;
     struct list calls; /* ascending numbers */
     uint32_t waiting, unconfirmed;
     size_t unstored_size;    /* of its waiting puts */
@@ -147,8 +157,19 @@ struct engine {
     uint64_t kept_size;     /* memory of unconfirmed answers */
     struct totals totals;
     uint64_t repeats, sessions_lost, forgotten;
-    struct item_view *views; /* MQ_ITEMS_MAX: the items of the reply being drained */
-    struct lease **found;    /* MQ_ITEMS_MAX: the leases that a request names */
+    struct facts facts;
+    struct ledger ledger; /* of items that facts tell of */
+    uint64_t live_size;   /* bytes that these take in the log, about */
+    uint64_t next_queue;  /* number */
+    uint64_t segment;     /* where facts go */
+    uint64_t ids_until;   /* ids below it are reserved by a fact */
+    uint64_t begun_item;  /* ids below it were given before this process began */
+    bool is_replaying;
+    const char *refuses_puts; /* NULL: it does not */
+    const char *failure;      /* NULL: none */
+    struct list urgent;       /* answers that wait for nothing */
+    struct item_view *views;  /* MQ_ITEMS_MAX: the items of the reply being drained */
+    struct lease **found;     /* MQ_ITEMS_MAX: the leases that a request names */
 };
 
 /* engine.c */

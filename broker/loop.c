@@ -80,7 +80,7 @@ static void send_answers(struct loop *l, uint64_t now_ms, size_t answers_max, si
     size_t bytes = 0;
     l->has_answers = true;
     for (size_t n = 0; n < answers_max && bytes < bytes_max; n++) {
-        if (!engine_next_reply(l->engine, &peer, &answer)) {
+        if (!engine_next_reply(l->engine, UINT64_MAX, &peer, &answer)) {
             l->has_answers = false;
             return;
         }

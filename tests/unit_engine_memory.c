@@ -56,7 +56,7 @@ static void settle(struct bench *b)
 {
     void *peer;
     struct answer answer;
-    while (engine_next_reply(b->engine, &peer, &answer))
+    while (engine_next_reply(b->engine, UINT64_MAX, &peer, &answer))
         note_answer(peer, &answer);
     engine_check(b->engine);
 }

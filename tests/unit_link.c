@@ -290,7 +290,7 @@ static void an_answer_too_big_for_a_frame_is_said_to_be(void)
     plug_in(&a, 1, 10);
     join(0, &a, 1);
     say_ping(0, &a, 1);
-    CHECK(engine_next_reply(engine, &peer, &answer));
+    CHECK(engine_next_reply(engine, UINT64_MAX, &peer, &answer));
     struct item_view item = {.id = 1, .body = {__real_calloc(1, MQ_FRAME_SIZE_MAX), MQ_FRAME_SIZE_MAX}};
     struct answer giant = {.verb = MQ_VERB_GET, .number = 1, .items = &item, .item_count = 1};
     link_output(rules, 0, peer, &giant);

@@ -224,7 +224,7 @@ static void answer_all(void)
 {
     void *peer;
     struct answer answer;
-    while (engine_next_reply(engine, &peer, &answer))
+    while (engine_next_reply(engine, UINT64_MAX, &peer, &answer))
         link_output(rules, now_ms, peer, &answer);
 }
 

@@ -134,7 +134,7 @@ static inline void answer_all(uint64_t now_ms)
 {
     void *peer;
     struct answer answer;
-    while (engine_next_reply(engine, &peer, &answer))
+    while (engine_next_reply(engine, UINT64_MAX, &peer, &answer))
         link_output(rules, now_ms, peer, &answer);
 }
 

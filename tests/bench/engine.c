@@ -65,7 +65,8 @@ static struct answer ask(struct bench *b, struct side *side, struct request *req
     if (req->number > 1)
         req->confirms = (struct ranges){&side->confirm, 1};
     must(engine_submit(b->e, 0, side->session, req, &why) == MQ_OK, "refused");
-    must(engine_next_reply(b->e, &peer, &answer) && answer.status == MQ_OK, "no answer, or a bad one");
+    must(engine_next_reply(b->e, UINT64_MAX, &peer, &answer) && answer.status == MQ_OK,
+         "no answer, or a bad one");
     side->confirm = (struct range){req->number, req->number};
     return answer;
 }

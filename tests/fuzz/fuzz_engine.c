@@ -104,7 +104,7 @@ static void drain(struct world *w)
 {
     void *peer;
     struct answer answer;
-    while (engine_next_reply(w->engine, &peer, &answer))
+    while (engine_next_reply(w->engine, UINT64_MAX, &peer, &answer))
         link_output(w->link, w->now_ms, peer, &answer);
 }
 

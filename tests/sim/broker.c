@@ -84,7 +84,7 @@ static void drain(void)
     void *peer;
     struct answer answer;
     struct bytes frame;
-    while (engine_next_reply(broker.engine, &peer, &answer)) {
+    while (engine_next_reply(broker.engine, UINT64_MAX, &peer, &answer)) {
         struct connection *to = peer;
         say_answer(to, &answer);
         SIM_REQUIRE(net_session(to), "an answer for a connection without a session");

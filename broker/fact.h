@@ -1,0 +1,169 @@
+/* fact.h - facts: what must survive the broker, and the bytes in which they are written down.
+ *
+ * The engine appends facts in the order of its rules; whoever reads them back in that order can build the
+ * same queues, items, leases, sessions and unconfirmed answers again. A fact is a kind (one byte), a size
+ * (four bytes, little-endian) and as many bytes of fields: numbers as LEB128 varints, signed ones zigzag,
+ * texts as a size and bytes. Fields that a kind does not have are not written, and read as zero.
+ *
+ *     kind        its fields, in this order; `cause` is session and call, 0 and 0 where no request caused it
+ *     CHECKPOINT  count (bytes of the facts that follow and belong to it), first_id (next item),
+ *                 next_session, next_queue, segment (the first one that is needed)
+ *     IDS         first_id: all ids below it may have been given
+ *     QUEUE       cause, queue, name, created, settings, flags (SHUT_DOWN, IMMEDIATE), time_ms (made),
+ * totals. Made, or changed: it replaces what was known. IMMEDIATE also discards what waits REMOVED     cause,
+ * queue, count PURGED      cause, queue, count: all that waits in it is discarded STORED      cause, queue,
+ * time_ms, first_id, total (items in the request), flags (PARTIAL), then items: key (only in priority
+ * queues), body; ids count up from first_id MOVED       queue, first_id (the item's), time_ms (stored),
+ * deliveries, cause (of the lease; session 0: the item waits), lease_ms, flags (AUTO_DONE, KEYED), then one
+ * item as above. An item that is already known by this id is the same one TAKEN       cause, queue, lease_ms,
+ * flags (AUTO_DONE), count (items), redelivered, then runs of ids DONE        cause, then runs of ids
+ *     RETURNED    cause (call 0: the lease was over), flags (UNTOUCHED, LOST: remembered as lost), runs of
+ * ids EXTENDED    cause, lease_ms, then runs of ids REFUSED     cause, then pairs of id and status: refusals
+ * of the DONE, RETURNED or EXTENDED before it, or of a request that changed nothing else SESSION
+ * cause.session, session_id, name, time_ms (since), next_number, lapses, flags (ENDED) CALL        cause,
+ * verb, status, count, total, lease_ms, flags (AUTO_DONE, PARTIAL, CUT), then runs of ids. Only in
+ * checkpoints: an answer that is not confirmed CONFIRMED   cause.session, then runs of request numbers LAPSED
+ * cause.session: its grace is over, its leases go back GONE        cause.session: it said bye, or is
+ * forgotten; what it holds goes back
+ *
+ * Nothing is ever renumbered. A kind that a reader does not know makes the log a newer one, not a bad one.
+ *
+ * Room: facts_reserve() may fail, appending may not. What is appended without having been reserved (small
+ * facts, from ticks and confirmations) takes from a spare that is kept for it; if that is used up and there
+ * is no memory, the facts are *broken*: they can never become safe again. */
+#ifndef MQ_FACT_H
+#define MQ_FACT_H
+
+#include "proto.h"
+
+enum fact_kind {
+    FACT_CHECKPOINT = 1,
+    FACT_IDS = 2,
+    FACT_QUEUE = 3,
+    FACT_REMOVED = 4,
+    FACT_PURGED = 5,
+    FACT_STORED = 6,
+    FACT_MOVED = 7,
+    FACT_TAKEN = 8,
+    FACT_DONE = 9,
+    FACT_RETURNED = 10,
+    FACT_EXTENDED = 11,
+    FACT_REFUSED = 12,
+    FACT_SESSION = 13,
+    FACT_CALL = 14,
+    FACT_CONFIRMED = 15,
+    FACT_LAPSED = 16,
+    FACT_GONE = 17,
+    FACT_KINDS
+};
+
+enum fact_flag {
+    FACT_SHUT_DOWN = 1 << 0,
+    FACT_IMMEDIATE = 1 << 1,
+    FACT_PARTIAL = 1 << 2,
+    FACT_AUTO_DONE = 1 << 3,
+    FACT_UNTOUCHED = 1 << 4,
+    FACT_LOST = 1 << 5,
+    FACT_ENDED = 1 << 6,
+    FACT_CUT = 1 << 7, /* a put that was cut off by a restart: `count` of its items are stored */
+    FACT_KEYED = 1 << 8
+};
+
+/* Totals of a queue, as they stand. */
+struct fact_totals {
+    uint64_t puts, gets, done, redelivered, returned, discarded;
+};
+
+/* One fact, of any kind; see the table above. */
+struct fact {
+    enum fact_kind kind;
+    struct {
+        uint64_t session, call;
+    } cause;
+    uint64_t queue, first_id, time_ms, count, total, redelivered;
+    uint64_t next_session, next_queue, segment, next_number;
+    uint32_t flags, deliveries, lapses;
+    int64_t lease_ms;
+    enum mq_verb verb;
+    enum mq_status status;
+    struct bytes name;
+    struct settings created, settings;
+    struct fact_totals totals;
+    uint8_t session_id[MQ_SESSION_ID_SIZE];
+    struct bytes rest; /* reading: items, runs or refusals that are still to be read; valid like the facts */
+};
+
+/* ---- writing ---- */
+
+enum {
+    FACTS_HEAD = 40,       /* bytes before the first fact that are nobody's: the journal's, for its group */
+    FACTS_SPARE = 1 << 20, /* room for what was not reserved */
+    FACT_SIZE_MAX = 1024,  /* of any fact without items, runs and refusals: names, ids, all fields */
+    FACT_RUN_MAX = 20,     /* a run of ids */
+    FACT_REFUSAL_MAX = 12,
+    FACT_ITEM_MAX = 10 /* an item, beside its key and body */
+};
+
+struct facts {
+    bool is_on;     /* else nothing is written, and all is safe */
+    bool is_broken; /* something could not be written down */
+    uint8_t *data;  /* FACTS_HEAD bytes, then facts */
+    size_t size, capacity;
+    size_t open;       /* offset of the fact being written; 0: none */
+    uint64_t taken;    /* bytes of facts that were taken away before these */
+    uint64_t needed;   /* the position up to which all must be safe before what is decided now may be told */
+    struct range run;  /* of the fact being written: not yet written; first 0: none */
+    uint64_t last_run; /* ... the last id that was written */
+};
+
+void facts_init(struct facts *f, bool is_on);
+void facts_done(struct facts *f);
+
+/* Room for so many bytes of facts. False: out of memory, nothing changed. Always true if they are off. */
+bool facts_reserve(struct facts *f, size_t bytes);
+
+/* A whole fact without items, runs and refusals (`rest` is not looked at). The first form is for facts that
+ * an answer depends on: from now on `needed` is the position behind it. */
+void facts_add(struct facts *f, const struct fact *fact);
+void facts_add_lazily(struct facts *f, const struct fact *fact);
+
+/* The same in pieces: fields first, then items, runs or refusals, one by one. Ids in any order; those that
+ * count up by one become one run. */
+void facts_begin(struct facts *f, const struct fact *fact);
+void facts_item(struct facts *f, bool is_keyed, struct bytes key, struct bytes body);
+void facts_id(struct facts *f, uint64_t id);
+void facts_ids(struct facts *f, struct range ids); /* first..last */
+void facts_refusal(struct facts *f, struct refusal refusal);
+void facts_end(struct facts *f);
+void facts_end_lazily(struct facts *f); /* nobody waits for it */
+
+/* Are there any? And the position behind the last one, counted in bytes of facts since the beginning. */
+bool facts_are_there(const struct facts *f);
+size_t facts_size(const struct facts *f); /* without the head */
+uint64_t facts_position(const struct facts *f);
+
+/* Takes them away: *ret_data (FACTS_HEAD bytes, then facts; `*ret_size` in all) is the caller's, to be freed
+ * or given as `empty` later. `empty` of `capacity` bytes becomes the new buffer; NULL is fine, then memory is
+ * got when it is needed. */
+void facts_take(struct facts *f, uint8_t *empty, size_t capacity, uint8_t **ret_data, size_t *ret_size,
+                size_t *ret_capacity);
+
+/* ---- reading ---- */
+
+/* Whatever the bytes are, reading stays within them. */
+struct fact_reader {
+    struct bytes left;
+    const char *why; /* NULL, or what is wrong; then nothing more is read */
+};
+
+void fact_read(struct fact_reader *r, struct bytes facts); /* begins */
+bool fact_next(struct fact_reader *r, struct fact *ret);   /* false: at the end, or r->why */
+/* The next item, run or refusal of this fact; false: no more, or r->why. Names, keys, bodies point into the
+ * facts. */
+bool fact_next_item(struct fact_reader *r, struct fact *fact, bool is_keyed, struct put_item *ret);
+bool fact_next_run(struct fact_reader *r, struct fact *fact, struct range *ret);
+bool fact_next_refusal(struct fact_reader *r, struct fact *fact, struct refusal *ret);
+
+const char *fact_kind_name(enum fact_kind kind); /* "STORED"; "?" */
+
+#endif

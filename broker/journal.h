@@ -1,0 +1,136 @@
+/* journal.h - the log as it is written: which group goes where, when a segment is full, which files are
+ * spare, what is safe, and what a failure means. Pure: it says what is to be done (jobs), and is told how
+ * that went.
+ *
+ * Two hands work for it, each on one job at a time: the writer writes and syncs groups; the keeper of files
+ * gets spare segments ready, drops those that are needed no more and reads old ones. On a real machine the
+ * hands are threads (crew.h); in the simulator they are a loop over a disk that fails.
+ *
+ *     facts ──journal_take()──> group ──writer──> written and synced ──> journal_safe() grows
+ *
+ * At most one group is unsynced. A segment is *opened* by its first group, which begins with a checkpoint:
+ * the spare file is written and synced, gets its name, the directory is synced; only then is the group safe.
+ *
+ * Spares: one is always wanted ready, and `reserve` more are kept for what must go on when the disk is full.
+ * When no other one is to be had, the journal is FULL: nothing that takes much may be added (puts are
+ * refused) until there is one. When a write or sync fails it has FAILED for good: nothing becomes safe any
+ * more. */
+#ifndef MQ_JOURNAL_H
+#define MQ_JOURNAL_H
+
+#include "recover.h"
+
+struct journal;
+
+struct journal_options {
+    uint64_t segment_size;     /* bytes */
+    uint64_t sync_interval_ms; /* 0: each group is synced before anything depends on it */
+    uint32_t reserve;          /* spare segments kept for a full disk; 2 */
+    uint64_t salt;             /* of a directory that has none yet */
+};
+
+enum journal_state { JOURNAL_OK, JOURNAL_FULL, JOURNAL_FAILED };
+
+/* NULL: out of memory. `spares`: files of spare segments that are there already (journal_spare_name). */
+struct journal *journal_new(const struct journal_options *options, const struct recover_found *found,
+                            uint64_t spares, uint64_t now_ms);
+void journal_free(struct journal *j);
+
+/* ---- groups ---- */
+
+/* Could a group be taken now? (Not while one is being written, not when it has failed.) */
+bool journal_is_ready(const struct journal *j);
+
+/* Should the next group open a new segment? It should if there is none yet, or the last one is full enough.
+ * It can if a spare is there. */
+bool journal_wants_segment(const struct journal *j);
+uint64_t journal_next_segment(const struct journal *j);
+uint64_t journal_first_segment(const struct journal *j); /* the oldest that is there, or will be */
+
+/* Takes a group: GROUP_HEAD_SIZE bytes and `size` - GROUP_HEAD_SIZE bytes of facts in a block of `capacity`
+ * bytes (at least 8 more), which comes back by journal_give_back(). `position` is what is safe once it is.
+ * `opens`: it begins with a checkpoint and opens journal_next_segment(). The journal must be ready. */
+void journal_take(struct journal *j, uint64_t now_ms, uint8_t *data, size_t size, size_t capacity,
+                  uint64_t position, bool opens);
+/* A block that is done with, NULL: none; the caller's from now on. */
+uint8_t *journal_give_back(struct journal *j, size_t *ret_capacity);
+
+/* The position up to which all may be told; with an interval: whatever has been taken. */
+uint64_t journal_safe(const struct journal *j);
+
+/* ---- old segments ---- */
+
+/* Segments up to this one are needed no more, once everything taken so far is safe. */
+void journal_drop(struct journal *j, uint64_t segment);
+
+/* Asks for the next piece of the oldest segment, from `offset` on; one at a time. True: *ret_facts holds the
+ * facts of the group there, valid until the next call, and *ret_next is where to go on (UINT64_MAX: that was
+ * the last one, maybe with no facts). False: it is not there yet, ask again later; or it cannot be read, then
+ * the journal has failed. */
+bool journal_read(struct journal *j, uint64_t segment, uint64_t offset, struct bytes *ret_facts,
+                  uint64_t *ret_next);
+
+/* ---- work ---- */
+
+enum journal_hand { JOURNAL_WRITER, JOURNAL_FILER, JOURNAL_HANDS };
+
+enum journal_work {
+    JOURNAL_WRITE,   /* `data` at `offset` of the segment; sync it if `sync` */
+    JOURNAL_SYNC,    /* the segment (with an interval) */
+    JOURNAL_PREPARE, /* make spare file `spare`, of segment_size zeros, and sync it */
+    JOURNAL_DROP,    /* segment -> spare file `spare`, or (spare 0) remove it */
+    JOURNAL_DISCARD, /* remove spare file `spare` */
+    JOURNAL_READ     /* `size` bytes at `offset` of the segment into `data`; ret_size: how many there were */
+};
+
+struct journal_job {
+    enum journal_work work;
+    uint64_t segment, offset, spare, segment_size;
+    uint8_t *data;
+    size_t size, ret_size;
+    bool sync;
+    bool opens; /* write: `spare` becomes the segment: head and group are written and synced before it is
+                   named */
+    bool seals; /* write: `data` is a group whose head is to be sealed (group, salt) */
+    struct group_head group;
+    uint64_t salt;
+    int error; /* when done: 0, or a negative errno */
+};
+
+/* The next job of this hand; false: none. It must be done before another is asked for. */
+bool journal_next_job(struct journal *j, enum journal_hand hand, struct journal_job *ret_job);
+void journal_job_done(struct journal *j, uint64_t now_ms, enum journal_hand hand,
+                      const struct journal_job *job);
+/* When journal_next_job() should be asked again though nothing has come back (interval, retry of a spare). */
+uint64_t journal_deadline_ms(const struct journal *j);
+void journal_tick(struct journal *j, uint64_t now_ms);
+
+void journal_spare_name(uint64_t spare, char ret_name[DISK_NAME_MAX]); /* "7.spare" */
+uint64_t journal_spare_of_name(const char *name);                      /* 0: it is no such name */
+
+/* ---- looking ---- */
+
+struct journal_stat {
+    enum journal_state state;
+    int error; /* of the failure, or of the full disk: negative errno */
+    uint64_t segments, spares, segment_size;
+    uint64_t size;          /* bytes of all files */
+    uint64_t used;          /* bytes of groups in the last segment */
+    uint64_t groups, bytes; /* written since the start */
+    uint64_t synced;        /* syncs since the start */
+    uint64_t unsafe;        /* bytes taken and not yet safe */
+};
+void journal_stat(const struct journal *j, struct journal_stat *ret_stat);
+
+void journal_check(const struct journal *j);
+
+/* ---- doing it ---- */
+
+/* Does the job on a disk and sets its error. Handles of open segments are kept in `hands`, one a hand. */
+struct journal_handle {
+    int handle; /* -1: none */
+    uint64_t segment;
+};
+void journal_do(struct disk *disk, struct journal_handle *open, struct journal_job *job);
+
+#endif

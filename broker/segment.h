@@ -1,0 +1,72 @@
+/* segment.h - the format of the log's files: what a segment and a group look like, and whether bytes are one.
+ *
+ * The log of a data directory is a row of segments, numbered without gaps, one file each. A segment is
+ * written full of zeros once, so that later writes change no metadata, and is used again and again under new
+ * numbers.
+ *
+ *     segment = head (SEGMENT_HEAD_SIZE bytes), then groups, each at a multiple of 8, one behind the other
+ *     group   = head (GROUP_HEAD_SIZE bytes), then facts (fact.h), then zeros up to a multiple of 8
+ *
+ * Numbers are little-endian.
+ *
+ *     segment head: magic "MQSEGMNT" · version u32 · crc u32 · segment u64 · salt u64 · sequence u64
+ *     group head:   magic u32 · crc u32 · segment u64 · sequence u64 · size u32 (of the facts) · flags u32 ·
+ *                   next u64 (0; of a gap: the sequence of the group behind it)
+ *
+ * A crc is CRC-32C, begun with the directory's salt, over the head (its crc taken as 0) and what follows it.
+ * The salt is random and nobody's business, so no client can put a body that looks like a group. A group is
+ * valid if magic, segment, size and crc are right; its sequence counts up by one from group to group through
+ * all segments. A *gap* is what --salvage leaves in the place of what could not be read: its crc covers the
+ * head alone, its size what is skipped.
+ *
+ * It is taken for granted that writing the unsynced end of a page leaves the synced beginning of it as it was
+ * whatever happens to the power ("power-safe overwrite", as SQLite's documentation calls it). */
+#ifndef MQ_SEGMENT_H
+#define MQ_SEGMENT_H
+
+#include <stdbool.h>
+
+#include "disk.h"
+#include "proto.h"
+
+enum {
+    SEGMENT_VERSION = 1,
+    SEGMENT_HEAD_SIZE = 4096,
+    GROUP_HEAD_SIZE = 40,
+    GROUP_ALIGNMENT = 8,
+    GROUP_GAP = 1 << 0, /* flag */
+    SEGMENT_SIZE_MIN = 256 << 10
+};
+
+struct segment_head {
+    uint32_t version;
+    uint64_t segment, salt;
+    uint64_t sequence; /* of its first group */
+};
+
+struct group_head {
+    uint64_t segment, sequence, next;
+    uint32_t size, flags;
+};
+
+/* "0000000000000042.segment"; and back: 0 if it is no such name. */
+void segment_name(uint64_t segment, char ret_name[DISK_NAME_MAX]);
+uint64_t segment_of_name(const char *name);
+
+void segment_write_head(const struct segment_head *head, uint8_t ret[SEGMENT_HEAD_SIZE]);
+
+enum segment_verdict { SEGMENT_OK, SEGMENT_NOT_ONE, SEGMENT_DAMAGED, SEGMENT_NEWER };
+enum segment_verdict segment_read_head(const uint8_t bytes[SEGMENT_HEAD_SIZE], struct segment_head *ret_head);
+
+/* Bytes that a group with so many bytes of facts takes in a segment. */
+size_t group_bytes(size_t size);
+
+/* `group` begins with GROUP_HEAD_SIZE bytes for the head, facts behind them; up to 7 bytes behind those are
+ * set to zero and must be there. */
+void group_seal(uint8_t *group, const struct group_head *head, uint64_t salt);
+void group_write_gap(uint8_t ret[GROUP_HEAD_SIZE], const struct group_head *head, uint64_t salt);
+
+/* Is there a valid group at the beginning of these bytes? */
+bool group_read(struct bytes bytes, uint64_t segment, uint64_t salt, struct group_head *ret_head);
+
+#endif
