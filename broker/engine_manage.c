@@ -92,6 +92,8 @@ static const char *setting_name(enum mq_setting setting)
         return "maxsize";
     case MQ_SETTING_LEASE:
         return "lease";
+    case MQ_SETTING_TRANSIENT:
+        return "transient";
     default:
         abort();
     }
@@ -145,6 +147,8 @@ void set_submit(struct engine *e, struct call *call, const struct request *req)
     const char *text = bad_setting(&req->settings);
     if (!text && (req->settings.given & MQ_SETTING_KIND))
         text = "kind is fixed";
+    if (!text && (req->settings.given & MQ_SETTING_TRANSIENT))
+        text = "transient is fixed";
     if (text) {
         call_answer(e, call, MQ_INVALID, text);
         return;

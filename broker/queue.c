@@ -23,6 +23,8 @@ struct queue *queue_new(struct bytes name, const struct settings *settings, stru
         q->created.maxsize = normal_maxsize(settings->maxsize);
     if (settings->given & MQ_SETTING_LEASE)
         q->created.lease_ms = settings->lease_ms;
+    if (settings->given & MQ_SETTING_TRANSIENT)
+        q->created.is_transient = settings->is_transient;
     q->settings = q->created;
     q->made_ms = now_ms;
     q->name_size = name.size;
@@ -71,12 +73,14 @@ enum mq_setting queue_difference(const struct queue *q, const struct settings *w
         return MQ_SETTING_MAXSIZE;
     if ((wanted->given & MQ_SETTING_LEASE) && wanted->lease_ms != q->created.lease_ms)
         return MQ_SETTING_LEASE;
+    if ((wanted->given & MQ_SETTING_TRANSIENT) && wanted->is_transient != q->created.is_transient)
+        return MQ_SETTING_TRANSIENT;
     return 0;
 }
 
 void queue_set(struct queue *q, const struct settings *wanted)
 {
-    assert(!(wanted->given & MQ_SETTING_KIND));
+    assert(!(wanted->given & (MQ_SETTING_KIND | MQ_SETTING_TRANSIENT)));
     if (wanted->given & MQ_SETTING_MAXSIZE)
         q->settings.maxsize = normal_maxsize(wanted->maxsize);
     if (wanted->given & MQ_SETTING_LEASE)
@@ -112,6 +116,7 @@ void queue_describe(const struct queue *q, uint64_t now_ms, struct queue_stat *r
 void queue_check(const struct queue *q)
 {
     assert(q->settings.kind == q->created.kind && q->order.kind == q->settings.kind);
+    assert(q->settings.is_transient == q->created.is_transient);
     order_check(&q->order);
     assert(!q->is_immediate || q->is_shut_down);
 }

@@ -48,7 +48,7 @@ uint64_t queue_room(const struct queue *q);
 /* The first setting given in `wanted` that differs from what the queue was created with; 0: none. */
 enum mq_setting queue_difference(const struct queue *q, const struct settings *wanted);
 
-/* Changes what `wanted` gives. The kind must not be among it. */
+/* Changes what `wanted` gives. Kind and transient are for its life, and not among it. */
 void queue_set(struct queue *q, const struct settings *wanted);
 
 void queue_describe(const struct queue *q, uint64_t now_ms, struct queue_stat *ret_stat);

@@ -64,6 +64,7 @@ enum {
     CLI_LONG_SIZE,
     CLI_LONG_SYNC,
     CLI_LONG_THREADS,
+    CLI_LONG_TRANSIENT,
     CLI_LONG_WARM_UP,
     CLI_LONG_WINDOW,
     CLI_CODES
@@ -134,7 +135,7 @@ int cli_integer_value(const struct cli *cli, int code, int64_t min, int64_t max,
 /* -n and -t of put and get. `ret_timeout_ms` keeps its value if neither is given. */
 int cli_timeout_value(const struct cli *cli, int64_t *ret_timeout_ms);
 
-/* --kind, --maxsize, --lease of create and set. */
+/* --kind, --maxsize, --lease, --transient of create and set. */
 int cli_settings_value(const struct cli *cli, struct mqc_queue_options *ret_options);
 
 extern const struct cli_command cmd_create, cmd_set, cmd_put, cmd_get, cmd_work, cmd_join, cmd_ls, cmd_stat,

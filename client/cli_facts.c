@@ -42,8 +42,9 @@ static json_t *checked(json_t *facts, int bad)
 json_t *cli_queue_facts(const struct mqc_queue_stat *s)
 {
     json_t *facts =
-        json_pack("{s:s, s:s, s:s, s:I, s:I}", "name", s->name, "kind", mq_kind_name(s->kind), "state",
-                  cli_queue_state(s), "maxsize", (json_int_t)s->maxsize, "lease_ms", (json_int_t)s->lease_ms);
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:b}", "name", s->name, "kind", mq_kind_name(s->kind), "state",
+                  cli_queue_state(s), "maxsize", (json_int_t)s->maxsize, "lease_ms", (json_int_t)s->lease_ms,
+                  "transient", s->is_transient);
     const struct number numbers[] = {
         {"size", s->size},
         {"leased", s->leased},

@@ -45,5 +45,7 @@ int cli_settings_value(const struct cli *cli, struct mqc_queue_options *ret_opti
     ret_options->given |= kind ? MQ_SETTING_KIND : 0;
     ret_options->given |= cli_given(cli, CLI_LONG_MAXSIZE) ? MQ_SETTING_MAXSIZE : 0;
     ret_options->given |= cli_given(cli, CLI_LONG_LEASE) ? MQ_SETTING_LEASE : 0;
+    ret_options->given |= cli_given(cli, CLI_LONG_TRANSIENT) ? MQ_SETTING_TRANSIENT : 0;
+    ret_options->is_transient = cli_given(cli, CLI_LONG_TRANSIENT);
     return code;
 }

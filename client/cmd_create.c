@@ -5,6 +5,7 @@ static const struct cli_option options[] = {
     {CLI_LONG_KIND, "kind", "K", "fifo (default), lifo, or priority: lowest key first"},
     {CLI_LONG_MAXSIZE, "maxsize", "N", "at most N items wait; puts beyond wait; 0 (default): no bound"},
     {CLI_LONG_LEASE, "lease", "D", "how long a lease lasts unless renewed; 0 (default): as the session"},
+    {CLI_LONG_TRANSIENT, "transient", NULL, "keep its items in memory only, even if the broker has --data"},
     {0, NULL, NULL, NULL},
 };
 
@@ -23,7 +24,7 @@ const struct cli_command cmd_create = {
     .name = "create",
     .run = run,
     .line = "make a queue",
-    .operands = "Q [--kind K] [--maxsize N] [--lease D]",
+    .operands = "Q [--kind K] [--maxsize N] [--lease D] [--transient]",
     .operands_min = 1,
     .operands_max = 1,
     .options = options,

@@ -18,11 +18,11 @@ static const char *const heads[] = {"NAME",        "KIND",     ">SIZE",    ">MAX
 
 static json_t *row_json(const struct mqc_queue_stat *row)
 {
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "name", row->name, "kind",
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b}", "name", row->name, "kind",
                      mq_kind_name(row->kind), "size", (json_int_t)row->size, "maxsize",
                      (json_int_t)row->maxsize, "leased", (json_int_t)row->leased, "unfinished",
                      (json_int_t)row->unfinished, "getters", (json_int_t)row->getters, "putters",
-                     (json_int_t)row->putters, "state", cli_queue_state(row));
+                     (json_int_t)row->putters, "state", cli_queue_state(row), "transient", row->is_transient);
 }
 
 static void add_row(struct cli_table *table, const struct mqc_queue_stat *row)

@@ -17,6 +17,8 @@ static void show_facts(struct cli_output *out, json_t *facts)
             cli_output_print(out, "%s: %s\n", key, json_string_value(value));
         else if (json_is_integer(value))
             cli_output_print(out, "%s: %" JSON_INTEGER_FORMAT "\n", key, json_integer_value(value));
+        else if (json_is_boolean(value))
+            cli_output_print(out, "%s: %s\n", key, json_is_true(value) ? "true" : "false");
         else
             cli_output_print(out, "%s: %.1f\n", key, json_real_value(value));
     }

@@ -146,6 +146,7 @@ struct mqc_queue_options {
     int64_t lease_ms;  /* how long a lease lasts unless renewed; 0: as long as the session */
     uint32_t prefetch; /* items that gets of this handle may fetch ahead, at most 65536; 0: none. A matter of
                           the handle, not of the queue; see PREFETCH */
+    bool is_transient; /* its items need not survive the broker: they are in memory only, even with --data */
     uint64_t reserved[11]; /* zero, else MQ_INVALID */
 };
 
@@ -192,6 +193,7 @@ struct mqc_queue_stat {
     enum mq_kind kind;
     bool is_shut_down;
     bool is_immediate; /* ... immediately */
+    bool is_transient;
     int64_t maxsize;
     int64_t lease_ms;
     uint64_t size; /* waiting items */
@@ -290,8 +292,9 @@ enum mq_status mqc_queue_open(struct mqc *mqc, const char *name, const struct mq
  * What it has fetched ahead goes back. NULL is fine. */
 void mqc_queue_close(struct mqc_queue *queue);
 
-/* Changes settings of the running queue, for all its users: maxsize, lease_ms. MQ_INVALID: the kind is given,
- * which is for the queue's life, or prefetch is not 0. Or the usual of a queue. `mode` is not looked at. */
+/* Changes settings of the running queue, for all its users: maxsize, lease_ms. MQ_INVALID: kind or
+ * is_transient is given, which are for the queue's life, or prefetch is not 0. Or the usual of a queue.
+ * `mode` is not looked at. */
 enum mq_status mqc_queue_set(struct mqc_queue *queue, const struct mqc_queue_options *options);
 
 /* Removes the queue itself: waiting calls on it return MQ_NO_QUEUE, items taken from it become MQ_LEASE_LOST.

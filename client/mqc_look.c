@@ -20,6 +20,7 @@ static void copy_queue(struct mqc_queue_stat *to, const struct queue_stat *from)
     *to = (struct mqc_queue_stat){.kind = from->settings.kind,
                                   .is_shut_down = from->is_shut_down,
                                   .is_immediate = from->is_immediate,
+                                  .is_transient = from->settings.is_transient,
                                   .maxsize = from->settings.maxsize,
                                   .lease_ms = from->settings.lease_ms,
                                   .size = from->ready,

@@ -99,8 +99,11 @@ static bool settings_are_valid(const struct mqc_queue_options *o)
 
 static struct settings settings_of(const struct mqc_queue_options *o)
 {
-    return (struct settings){
-        .given = o->given, .kind = o->kind, .maxsize = o->maxsize, .lease_ms = o->lease_ms};
+    return (struct settings){.given = o->given,
+                             .kind = o->kind,
+                             .maxsize = o->maxsize,
+                             .lease_ms = o->lease_ms,
+                             .is_transient = o->is_transient};
 }
 
 static struct mqc_queue *queue_new(struct mqc *m, const char *name)

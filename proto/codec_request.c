@@ -20,6 +20,10 @@ static void write_settings(struct codec *c, const struct settings *settings)
         write_word(c, "lease_ms");
         write_int(c, settings->lease_ms);
     }
+    if (settings->given & MQ_SETTING_TRANSIENT) {
+        write_word(c, "transient");
+        write_bool(c, settings->is_transient);
+    }
 }
 
 /* A setting that we do not know must not be ignored silently: it is marked for the engine to refuse. */
@@ -37,6 +41,9 @@ static void read_settings(struct fields *f, struct settings *settings)
         } else if (is_word(name, "lease_ms")) {
             settings->given |= MQ_SETTING_LEASE;
             settings->lease_ms = read_int(&map);
+        } else if (is_word(name, "transient")) {
+            settings->given |= MQ_SETTING_TRANSIENT;
+            settings->is_transient = read_bool(&map);
         } else {
             settings->given |= MQ_SETTING_UNKNOWN;
             fields_skip(&map, 1);

@@ -27,6 +27,7 @@ static const struct column queue_columns[] = {
     {"kind", COLUMN_KIND, offsetof(struct queue_stat, settings.kind), 0},
     {"maxsize", COLUMN_I64, offsetof(struct queue_stat, settings.maxsize), 0},
     {"lease_ms", COLUMN_I64, offsetof(struct queue_stat, settings.lease_ms), 0},
+    {"transient", COLUMN_BOOL, offsetof(struct queue_stat, settings.is_transient), 0},
     U64(queue_stat, ready),
     U64(queue_stat, leased),
     U64(queue_stat, unfinished),

@@ -47,7 +47,8 @@ enum mq_setting {
     MQ_SETTING_KIND = 1 << 0,
     MQ_SETTING_MAXSIZE = 1 << 1,
     MQ_SETTING_LEASE = 1 << 2,
-    MQ_SETTINGS_ALL = MQ_SETTING_KIND | MQ_SETTING_MAXSIZE | MQ_SETTING_LEASE
+    MQ_SETTING_TRANSIENT = 1 << 3,
+    MQ_SETTINGS_ALL = MQ_SETTING_KIND | MQ_SETTING_MAXSIZE | MQ_SETTING_LEASE | MQ_SETTING_TRANSIENT
 };
 
 /* Types of keys, in their order; integers and doubles are ordered together. */

@@ -90,6 +90,7 @@ struct settings {
     enum mq_kind kind; /* how waiting items are ordered; fixed for the queue's life */
     int64_t maxsize;   /* bound on waiting items; 0 or less: none */
     int64_t lease_ms;  /* how long a lease lasts; 0: as long as the session */
+    bool is_transient; /* its items are in memory only, whatever the broker keeps; for the queue's life */
 };
 
 /* One item on its way in. */

@@ -165,7 +165,7 @@ static struct request request_of(const struct rig_step *step, const uint64_t *id
         .number = step->number,
         .timeout_ms = step->timeout_ms,
         .ids = ids,
-        .settings = {step->given, step->kind, step->maxsize, step->queue_lease_ms},
+        .settings = {step->given, step->kind, step->maxsize, step->queue_lease_ms, step->is_transient},
         .lease_ms = step->lease_ms,
         .after_number = step->after_number,
         .max = step->max == RIG_ZERO ? 0

@@ -38,6 +38,7 @@ struct rig_step {
     struct bytes raw_key; /* of the first item */
     uint64_t ids[RIG_ITEMS];
     int64_t maxsize, queue_lease_ms, lease_ms;
+    bool is_transient;
     enum mq_kind kind;
     uint32_t given;
     uint32_t max;
@@ -72,6 +73,7 @@ struct rig_step {
 #define MAXSIZE(n)            .maxsize = (n), .given = MQ_SETTING_MAXSIZE
 #define KIND(k)               .kind = (k), .given = MQ_SETTING_KIND
 #define LEASE(ms)             .queue_lease_ms = (ms), .given = MQ_SETTING_LEASE
+#define TRANSIENT(is)         .is_transient = (is), .given = MQ_SETTING_TRANSIENT
 #define SETTINGS(k, size, ms) .kind = (k), .maxsize = (size), .queue_lease_ms = (ms), .given = MQ_SETTINGS_ALL
 #define LEASE_OF(ms)          .lease_ms = (ms)
 #define MAX(n)                .max = (n)

@@ -33,7 +33,7 @@ static const struct request sample_requests[] = {
     {.verb = MQ_VERB_OPEN,
      .number = 2,
      .queue = TEXT("jobs"),
-     .settings = {MQ_SETTINGS_ALL, MQ_KIND_PRIORITY, -5, 60000}},
+     .settings = {MQ_SETTINGS_ALL, MQ_KIND_PRIORITY, -5, 60000, true}},
     {.verb = MQ_VERB_SET,
      .number = 3,
      .queue = TEXT("jobs"),
@@ -82,7 +82,7 @@ static const struct item_view sample_items[] = {
 static const struct refusal sample_refusals[] = {{9, MQ_TOO_MANY_DONE}, {UINT64_MAX, MQ_LEASE_LOST}};
 static const struct queue_stat sample_queues[] = {
     {.name = TEXT("jobs"),
-     .settings = {MQ_SETTINGS_ALL, MQ_KIND_LIFO, 100, 60000},
+     .settings = {MQ_SETTINGS_ALL, MQ_KIND_LIFO, 100, 60000, true},
      .ready = 1,
      .leased = 2,
      .unfinished = 3,
@@ -101,7 +101,7 @@ static const struct queue_stat sample_queues[] = {
      .is_shut_down = true,
      .is_immediate = true},
     {.name = TEXT("other"),
-     .settings = {MQ_SETTINGS_ALL, MQ_KIND_FIFO, INT64_MIN, INT64_MAX},
+     .settings = {MQ_SETTINGS_ALL, MQ_KIND_FIFO, INT64_MIN, INT64_MAX, false},
      .puts = UINT64_MAX},
 };
 static const struct broker_stat sample_broker = {.version = TEXT("1.2.3"),

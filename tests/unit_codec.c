@@ -24,6 +24,7 @@ static void check_settings(const struct settings *seen, const struct settings *e
     CHECK_EQUAL(seen->kind, expected->kind);
     CHECK_EQUAL(seen->maxsize, expected->maxsize);
     CHECK_EQUAL(seen->lease_ms, expected->lease_ms);
+    CHECK_EQUAL(seen->is_transient, expected->is_transient);
 }
 
 static void check_request(const struct request *seen, const struct request *expected)

@@ -48,6 +48,8 @@ static void opening_with_another_setting_says_exists_and_names_it(void)
     CHECK(strcmp(rig_last(&r)->text, "maxsize") == 0);
     rig_open(&r, LEASE(0), SAYS(MQ_EXISTS));
     CHECK(strncmp(rig_last(&r)->text, "lease", 5) == 0);
+    rig_open(&r, TRANSIENT(true), SAYS(MQ_EXISTS));
+    CHECK(strcmp(rig_last(&r)->text, "transient") == 0);
     rig_open(&r, SETTINGS(MQ_KIND_FIFO, 6, 100), SAYS(MQ_EXISTS));
     CHECK(strcmp(rig_last(&r)->text, "maxsize") == 0);
     CHECK_EQUAL(rig_look(&r, "q").settings.maxsize, 5);
@@ -129,6 +131,22 @@ static void the_kind_is_fixed_for_the_queues_life(void)
     rig_set(&r, SETTINGS(MQ_KIND_LIFO, 9, 9), SAYS(MQ_INVALID));
     CHECK_EQUAL(rig_look(&r, "q").settings.kind, MQ_KIND_FIFO);
     CHECK_EQUAL(rig_look(&r, "q").settings.maxsize, 5);
+    rig_free(&r);
+}
+
+static void whether_it_is_transient_is_fixed_for_the_queues_life(void)
+{
+    struct rig r = rig_new((struct rig_options){.without_queue = true});
+    rig_open(&r, TRANSIENT(true), OK);
+    rig_open(&r, TRANSIENT(true), OK);
+    rig_open(&r, OK);
+    rig_open(&r, TRANSIENT(false), SAYS(MQ_EXISTS));
+    rig_set(&r, TRANSIENT(true), SAYS(MQ_INVALID));
+    rig_set(&r, TRANSIENT(false), SAYS(MQ_INVALID));
+    rig_set(&r, MAXSIZE(3), OK);
+    CHECK(rig_look(&r, "q").settings.is_transient);
+    rig_open(&r, QUEUE("kept"), TRANSIENT(false), OK);
+    CHECK(!rig_look(&r, "kept").settings.is_transient);
     rig_free(&r);
 }
 
@@ -286,6 +304,7 @@ static const struct unit_test tests[] = {
     UNIT(an_unknown_setting_is_invalid),
     UNIT(set_changes_only_what_is_given),
     UNIT(the_kind_is_fixed_for_the_queues_life),
+    UNIT(whether_it_is_transient_is_fixed_for_the_queues_life),
     UNIT(setting_a_missing_queue_says_so),
     UNIT(a_purge_discards_what_waits_and_not_what_is_leased),
     UNIT(a_purge_discards_what_came_back_too_in_all_kinds),

@@ -130,8 +130,8 @@ static struct request any_request(struct talker *t)
         r.number = known - dice(5);
     r.queue = mq_bytes(queues[dice(dice(20) ? QUEUES : 6)]);
     r.timeout_ms = dice(10) ? (int64_t)dice(50) : any_number();
-    r.settings =
-        (struct settings){(uint32_t)dice(8), (enum mq_kind)dice(3), (int64_t)dice(5), (int64_t)dice(100)};
+    r.settings = (struct settings){(uint32_t)dice(16), (enum mq_kind)dice(3), (int64_t)dice(5),
+                                   (int64_t)dice(100), dice(2) == 0};
     r.lease_ms = dice(4) ? (int64_t)dice(100) : any_number();
     r.max = (uint32_t)dice(5);
     r.after_number = dice(10);

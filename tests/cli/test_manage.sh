@@ -27,7 +27,7 @@ expect 0 mq ls --names
 prints 'a-rather-long-name\njobs\nz\n'
 expect 0 mq ls --json
 sed -n 2p out >row
-echo '{"name":"jobs","kind":"priority","size":3,"maxsize":10,"leased":0,"unfinished":3,"getters":0,"putters":0,"state":"open"}' | cmp - row
+echo '{"name":"jobs","kind":"priority","size":3,"maxsize":10,"leased":0,"unfinished":3,"getters":0,"putters":0,"state":"open","transient":false}' | cmp - row
 expect 0 mq --json ls --names
 head -n 1 out | grep -qx '{"name":"a-rather-long-name"}'
 
@@ -46,6 +46,19 @@ check_stat jobs lease_ms 5000
 expect 5 mq put jobs d -n
 expect 0 mq create jobs --maxsize 10
 
+# Whether its items are in memory only is for its life.
+expect 0 mq create ticks --transient
+expect 0 mq create ticks
+expect 0 mq create ticks --transient
+check_stat ticks transient true
+check_stat jobs transient false
+expect 73 mq create jobs --transient
+says "transient"
+expect 64 mq set ticks --transient
+mq ls --json | grep '"name":"ticks"' >row
+check grep -q '"transient":true' row
+expect 0 mq rm ticks
+
 # stat: the same keys as text and as JSON, of a queue and of the broker.
 for what in jobs ''; do
     # shellcheck disable=SC2086
@@ -57,7 +70,7 @@ for what in jobs ''; do
     tr ',' '\n' <out | sed 's/^{*"\([a-z_]*\)":.*/\1/' | cmp - keys
 done
 expect 0 mq stat jobs
-for key in name kind state maxsize lease_ms size leased unfinished bytes getters putters joiners puts gets "done" redelivered \
+for key in name kind state maxsize lease_ms transient size leased unfinished bytes getters putters joiners puts gets "done" redelivered \
     returned discarded age_ms oldest_ms puts_per_second; do
     grep -q "^$key: " out || fail "stat does not tell $key"
 done

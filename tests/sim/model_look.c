@@ -229,6 +229,7 @@ static void compare_queue(const struct queue_stat *seen, const struct queue_stat
     SAME(seen, expected, settings.kind);
     SAME(seen, expected, settings.maxsize);
     SAME(seen, expected, settings.lease_ms);
+    SAME(seen, expected, settings.is_transient);
     SAME(seen, expected, ready);
     SAME(seen, expected, leased);
     SAME(seen, expected, unfinished);

@@ -221,13 +221,16 @@ static void apply_settings(struct settings *settings, const struct settings *wan
         settings->maxsize = normal(wanted->maxsize);
     if (wanted->given & MQ_SETTING_LEASE)
         settings->lease_ms = wanted->lease_ms;
+    if (wanted->given & MQ_SETTING_TRANSIENT)
+        settings->is_transient = wanted->is_transient;
 }
 
 static bool differ(const struct settings *created, const struct settings *wanted)
 {
     return ((wanted->given & MQ_SETTING_KIND) && wanted->kind != created->kind) ||
            ((wanted->given & MQ_SETTING_MAXSIZE) && normal(wanted->maxsize) != created->maxsize) ||
-           ((wanted->given & MQ_SETTING_LEASE) && wanted->lease_ms != created->lease_ms);
+           ((wanted->given & MQ_SETTING_LEASE) && wanted->lease_ms != created->lease_ms) ||
+           ((wanted->given & MQ_SETTING_TRANSIENT) && wanted->is_transient != created->is_transient);
 }
 
 static enum mq_status open_queue(struct model *m, struct model_queue *q, const struct request *req)
@@ -253,7 +256,7 @@ static enum mq_status open_queue(struct model *m, struct model_queue *q, const s
 
 static enum mq_status set_queue(struct model *m, struct model_queue *q, const struct request *req)
 {
-    if ((req->settings.given & MQ_SETTING_KIND) ||
+    if ((req->settings.given & (MQ_SETTING_KIND | MQ_SETTING_TRANSIENT)) ||
         ((req->settings.given & MQ_SETTING_LEASE) && req->settings.lease_ms < 0))
         return MQ_INVALID;
     apply_settings(&q->settings, &req->settings);

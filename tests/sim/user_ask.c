@@ -84,6 +84,19 @@ static enum mq_kind kind_of(size_t queue)
     return (enum mq_kind)(queue % 3);
 }
 
+/* Queue 3, mostly: what is in it may be forgotten. */
+static bool is_transient(size_t queue)
+{
+    return queue == 3;
+}
+
+static struct settings usual_settings(size_t queue)
+{
+    return (struct settings){.kind = kind_of(queue),
+                             .is_transient = is_transient(queue),
+                             .given = MQ_SETTING_KIND | MQ_SETTING_TRANSIENT};
+}
+
 static void ask_put(struct user *u, size_t queue)
 {
     enum { KEY_SIZE = 32 };
@@ -178,7 +191,11 @@ static void ask_ids(struct user *u, enum mq_verb verb)
 
 static struct settings some_settings(size_t queue)
 {
-    struct settings settings = {.kind = kind_of(queue), .given = MQ_SETTING_KIND};
+    struct settings settings = usual_settings(queue);
+    if (chance_percent(5))
+        settings.is_transient = !settings.is_transient;
+    if (chance_percent(10))
+        settings.given &= ~(uint32_t)MQ_SETTING_TRANSIENT;
     if (chance_percent(70)) {
         settings.given |= MQ_SETTING_MAXSIZE;
         settings.maxsize = chance_percent(20) ? 0 : (int64_t)chance_below(10);
@@ -197,9 +214,9 @@ static void ask_manage(struct user *u, enum mq_verb verb, size_t queue)
     if (verb == MQ_VERB_OPEN || verb == MQ_VERB_SET)
         req->settings = some_settings(queue);
     if (verb == MQ_VERB_OPEN && chance_percent(70)) /* as the others do */
-        req->settings = (struct settings){.kind = kind_of(queue), .given = MQ_SETTING_KIND};
+        req->settings = usual_settings(queue);
     if (verb == MQ_VERB_SET && chance_percent(95))
-        req->settings.given &= ~(uint32_t)MQ_SETTING_KIND;
+        req->settings.given &= ~(uint32_t)(MQ_SETTING_KIND | MQ_SETTING_TRANSIENT);
     req->create = verb == MQ_VERB_OPEN && chance_percent(50);
     req->force = verb == MQ_VERB_REMOVE && chance_percent(70);
     req->immediate = verb == MQ_VERB_SHUT_DOWN && chance_percent(40);
