@@ -71,6 +71,7 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     }
     e->options = *options;
     e->now_ms = e->started_ms = now_ms;
+    e->data = (struct data_stat){.sync = mq_bytes("none"), .state = mq_bytes("none")};
     e->next_session = 1;
     e->next_item = options->first_item;
     stock_init(&e->stock);
@@ -241,11 +242,18 @@ void engine_tick(struct engine *e, uint64_t now_ms)
     engine_settle(e);
 }
 
+void engine_tell_data(struct engine *e, const struct data_stat *data)
+{
+    e->data = *data;
+}
+
 void engine_stat(const struct engine *e, struct broker_stat *ret_stat)
 {
     const struct engine_options *o = &e->options;
     *ret_stat = (struct broker_stat){
         .version = mq_bytes(MQ_VERSION),
+        .data = e->data,
+        .live_bytes = e->live_size,
         .uptime_ms = e->now_ms - e->started_ms,
         .pid = o->pid,
         .queues = e->queues.count,

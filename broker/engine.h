@@ -81,6 +81,9 @@ uint64_t engine_session_number(const struct session *session);
 
 void engine_stat(const struct engine *e, struct broker_stat *ret_stat);
 
+/* What stat is to tell of the data directory from now on; texts are static. Until then: none. */
+void engine_tell_data(struct engine *e, const struct data_stat *data);
+
 /* ---- what must survive: an engine that is durable ----
  *
  * Every change makes facts (fact.h), which the caller takes away and writes down in order. What is said by

@@ -167,6 +167,7 @@ struct engine {
     bool is_replaying;
     const char *refuses_puts; /* NULL: it does not */
     const char *failure;      /* NULL: none */
+    struct data_stat data;    /* as the caller told it */
     struct list urgent;       /* answers that wait for nothing */
     struct item_view *views;  /* MQ_ITEMS_MAX: the items of the reply being drained */
     struct lease **found;     /* MQ_ITEMS_MAX: the leases that a request names */

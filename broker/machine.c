@@ -98,11 +98,20 @@ uint64_t machine_first_item(void)
     return ((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec) / 256; /* 3.9 million a second */
 }
 
-uint64_t machine_clock_ms(void)
+static uint64_t clock_read_ms(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t machine_clock_ms(void)
+{
+    static uint64_t ahead; /* Unix time at zero of the monotonic clock, as it was at the first call */
+    uint64_t monotonic = clock_read_ms(CLOCK_MONOTONIC);
+    if (!ahead)
+        ahead = clock_read_ms(CLOCK_REALTIME) - monotonic;
+    return monotonic + ahead;
 }
 
 bool machine_random(uint64_t *ret_number)

@@ -16,7 +16,8 @@ void machine_trim_memory(void);
  * many may be open now. */
 uint32_t machine_raise_descriptors(uint32_t wanted);
 
-/* Milliseconds of a clock that never goes back. */
+/* Milliseconds of a clock that never goes back. It shows the Unix time at the first call, so that times mean
+ * something to the next process, too; after that nobody can set it. For one thread. */
 uint64_t machine_clock_ms(void);
 
 /* A number that is larger each time the broker is started, and grows faster than a broker gives ids: a broker

@@ -77,6 +77,10 @@ int main(int argc, char **argv)
         puts("mq-broker " MQ_VERSION);
         return 0;
     }
+    if (options.action != OPTIONS_RUN || options.data[0]) {
+        fprintf(stderr, "mq-broker: data directories are not there yet\n");
+        return LOOP_BAD_CONFIGURATION;
+    }
     if (!options.memory_limit)
         options.memory_limit = machine_memory() / 2;
     return run(&options);

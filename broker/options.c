@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "proto.h"
+#include "segment.h"
 
 enum { NAME_MAX_SIZE = 64 };
 
@@ -17,7 +18,8 @@ enum { NAME_MAX_SIZE = 64 };
 struct parse {
     struct options *options;
     char *error;
-    char source[NAME_MAX_SIZE]; /* the option as the operator wrote it: "--bind" or "MQ_BIND" */
+    char source[NAME_MAX_SIZE];    /* the option as the operator wrote it: "--bind" or "MQ_BIND" */
+    char data_only[NAME_MAX_SIZE]; /* the first one that makes no sense without --data; empty: none */
 };
 
 struct option_row {
@@ -25,6 +27,7 @@ struct option_row {
     const char *takes; /* NULL: nothing on the command line, on|off in the environment */
     const char *help;
     bool (*store)(struct parse *p, const char *value);
+    bool is_action; /* not in the environment */
 };
 
 static bool fail(struct parse *p, const char *value, const char *expected)
@@ -181,6 +184,73 @@ static bool store_bind(struct parse *p, const char *value)
     return p->options->bind_count > before || fail(p, value, "an endpoint: tcp://ADDRESS:PORT or ipc://PATH");
 }
 
+/* --- the data directory --- */
+
+enum { SEGMENT_SIZE_DEFAULT = 64 << 20, SEGMENT_SIZE_MAX = 1 << 30 };
+
+static bool store_path(struct parse *p, const char *value, char ret_path[OPTIONS_PATH_MAX])
+{
+    if (!*value || strlen(value) >= OPTIONS_PATH_MAX)
+        return fail(p, value, "the path of a directory");
+    strcpy(ret_path, value);
+    return true;
+}
+
+static void needs_data(struct parse *p)
+{
+    if (!p->data_only[0])
+        strcpy(p->data_only, p->source);
+}
+
+static bool store_data(struct parse *p, const char *value)
+{
+    return store_path(p, value, p->options->data);
+}
+
+static bool store_sync(struct parse *p, const char *value)
+{
+    static const char prefix[] = "interval=", expected[] = "always or interval=D, such as interval=100ms";
+    uint64_t ms = 0;
+    bool has_interval = strncmp(value, prefix, sizeof prefix - 1) == 0;
+    if (!has_interval && strcmp(value, "always") != 0)
+        return fail(p, value, expected);
+    if (has_interval && (!options_duration(value + sizeof prefix - 1, &ms) || ms == 0 || ms > INT32_MAX))
+        return fail(p, value, expected);
+    p->options->sync_interval_ms = ms;
+    needs_data(p);
+    return true;
+}
+
+static bool store_segment_size(struct parse *p, const char *value)
+{
+    uint64_t size;
+    if (!options_size(value, &size) || size < SEGMENT_SIZE_MIN || size > SEGMENT_SIZE_MAX)
+        return fail(p, value, "a size such as 64M (256k to 1G)");
+    p->options->segment_size = size;
+    needs_data(p);
+    return true;
+}
+
+static bool store_action(struct parse *p, const char *value, enum options_action action)
+{
+    if (p->options->action != OPTIONS_RUN) {
+        snprintf(p->error, OPTIONS_ERROR_MAX, "%s: one of --check and --salvage, once", p->source);
+        return false;
+    }
+    p->options->action = action;
+    return store_path(p, value, p->options->inspected);
+}
+
+static bool store_check(struct parse *p, const char *value)
+{
+    return store_action(p, value, OPTIONS_CHECK);
+}
+
+static bool store_salvage(struct parse *p, const char *value)
+{
+    return store_action(p, value, OPTIONS_SALVAGE);
+}
+
 /* --- the table --- */
 
 static bool store_insecure_listen(struct parse *p, const char *value)
@@ -247,20 +317,30 @@ static bool store_log_format(struct parse *p, const char *value)
 
 static const struct option_row rows[] = {
     {"bind", "ENDPOINT", "listen here: tcp://ADDRESS:PORT (port 0: any) or ipc://PATH; may be repeated",
-     store_bind},
+     store_bind, false},
     {"insecure-listen", NULL,
-     "allow endpoints that other machines can reach, though anyone may then use them", store_insecure_listen},
+     "allow endpoints that other machines can reach, though anyone may then use them", store_insecure_listen,
+     false},
+    {"data", "DIR", "keep everything in this directory (without: in memory only)", store_data, false},
+    {"sync", "MODE", "always: every answer is on disk; interval=D: at most D is lost (always)", store_sync,
+     false},
+    {"segment-size", "SIZE", "of the files in DIR; smaller for tests and small disks (64M)",
+     store_segment_size, false},
+    {"check", "DIR", "only look whether all in DIR can be read, and say what cannot", store_check, true},
+    {"salvage", "DIR", "only make DIR readable again, and say what is lost", store_salvage, true},
     {"memory-limit", "SIZE", "items take at most so much; then puts wait (half of the memory)",
-     store_memory_limit},
-    {"max-body", "SIZE", "largest body of an item (16M)", store_max_body},
-    {"resume-grace", "D", "a session without a connection keeps its items so long (3s)", store_resume_grace},
-    {"remember", "D", "... and after that its answers so long, for repeats (10m)", store_remember},
-    {"heartbeat", "D", "ask silent connections so often whether they live; 0: never (5s)", store_heartbeat},
+     store_memory_limit, false},
+    {"max-body", "SIZE", "largest body of an item (16M)", store_max_body, false},
+    {"resume-grace", "D", "a session without a connection keeps its items so long (3s)", store_resume_grace,
+     false},
+    {"remember", "D", "... and after that its answers so long, for repeats (10m)", store_remember, false},
+    {"heartbeat", "D", "ask silent connections so often whether they live; 0: never (5s)", store_heartbeat,
+     false},
     {"heartbeat-timeout", "D", "a connection that does not answer so long is closed (30s)",
-     store_heartbeat_timeout},
-    {"auto-create", "on|off", "opening a queue that is not there makes it (on)", store_auto_create},
-    {"log-level", "LEVEL", "error, warn, info or debug (info)", store_log_level},
-    {"log-format", "FORMAT", "text (key=value) or json (text)", store_log_format},
+     store_heartbeat_timeout, false},
+    {"auto-create", "on|off", "opening a queue that is not there makes it (on)", store_auto_create, false},
+    {"log-level", "LEVEL", "error, warn, info or debug (info)", store_log_level, false},
+    {"log-format", "FORMAT", "text (key=value) or json (text)", store_log_format, false},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -282,14 +362,15 @@ const char *options_help(void)
         snprintf(left, sizeof left, "--%s %s", rows[i].name, rows[i].takes ? rows[i].takes : "");
         size += snprintf(help + size, sizeof help - (size_t)size, "  %-24s %s\n", left, rows[i].help);
     }
-    size +=
-        snprintf(help + size, sizeof help - (size_t)size,
-                 "  --version, --help\n\n"
-                 "Without --bind it listens on " MQ_DEFAULT_ENDPOINT ".\n"
-                 "D is a duration (250ms, 5s, 2m, 1h; a bare number is seconds), SIZE takes k, M and G.\n"
-                 "Each option is also an environment variable, --memory-limit being MQ_MEMORY_LIMIT;\n"
-                 "MQ_BIND may hold several endpoints. The command line wins.\n"
-                 "Exit codes: 0 stopped, 70 internal error, 75 endpoint in use, 78 configuration error.\n");
+    size += snprintf(
+        help + size, sizeof help - (size_t)size,
+        "  --version, --help\n\n"
+        "Without --bind it listens on " MQ_DEFAULT_ENDPOINT ".\n"
+        "D is a duration (250ms, 5s, 2m, 1h; a bare number is seconds), SIZE takes k, M and G.\n"
+        "Each option is also an environment variable, --memory-limit being MQ_MEMORY_LIMIT (but not\n"
+        "--check and --salvage); MQ_BIND may hold several endpoints. The command line wins.\n"
+        "Exit codes: 0 stopped, 70 internal error, 74 the disk failed, 75 endpoint or directory in\n"
+        "use, 78 configuration error or damaged data.\n");
     assert((size_t)size < sizeof help);
     return help;
 }
@@ -300,6 +381,8 @@ static bool read_environment(struct parse *p, char *const *environment)
 {
     for (size_t i = 0; i < ROWS; i++) {
         char name[NAME_MAX_SIZE];
+        if (rows[i].is_action)
+            continue;
         environment_name(&rows[i], name);
         size_t size = strlen(name);
         for (char *const *entry = environment; *entry; entry++) {
@@ -383,6 +466,11 @@ static enum options_action wanted_action(int argc, char *const *argv)
 static bool check_together(struct parse *p)
 {
     const struct options *o = p->options;
+    if (p->data_only[0] && !o->data[0]) {
+        snprintf(p->error, OPTIONS_ERROR_MAX, "%s needs --data DIR: without it nothing is written down",
+                 p->data_only);
+        return false;
+    }
     if (o->heartbeat_timeout_ms < o->heartbeat_ms) {
         snprintf(p->error, OPTIONS_ERROR_MAX,
                  "--heartbeat-timeout (%" PRIu64 " ms) must not be shorter than --heartbeat (%" PRIu64 " ms)",
@@ -408,6 +496,7 @@ static struct options defaults(void)
         .remember_ms = 600000,
         .heartbeat_ms = 5000,
         .heartbeat_timeout_ms = 30000,
+        .segment_size = SEGMENT_SIZE_DEFAULT,
         .auto_create = true,
         .log_level = LOG_INFO,
         .log_format = LOG_FORMAT_TEXT,
@@ -421,7 +510,9 @@ bool options_parse(struct options *ret, int argc, char *const *argv, char *const
     struct parse p = {.options = &options, .error = error};
     options.action = wanted_action(argc, argv);
     if (options.action == OPTIONS_RUN) {
-        if (!read_environment(&p, environment) || !read_arguments(&p, argc, argv) || !check_together(&p))
+        if (!read_environment(&p, environment) || !read_arguments(&p, argc, argv))
+            return false;
+        if (options.action == OPTIONS_RUN && !check_together(&p))
             return false;
         if (options.bind_count == 0)
             strcpy(options.binds[options.bind_count++], MQ_DEFAULT_ENDPOINT);

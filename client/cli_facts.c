@@ -71,7 +71,7 @@ json_t *cli_queue_facts(const struct mqc_queue_stat *s)
 
 json_t *cli_broker_facts(const struct mqc_broker_stat *s)
 {
-    json_t *facts = json_pack("{s:s}", "version", s->version);
+    json_t *facts = json_pack("{s:s, s:s, s:s}", "version", s->version, "sync", s->sync, "data", s->data);
     const struct number numbers[] = {
         {"uptime_ms", s->uptime_ms},
         {"pid", s->pid},
@@ -102,6 +102,11 @@ json_t *cli_broker_facts(const struct mqc_broker_stat *s)
         {"in_flight_max", s->in_flight_max},
         {"resume_grace_ms", s->resume_grace_ms},
         {"remember_ms", s->remember_ms},
+        {"sync_interval_ms", s->sync_interval_ms},
+        {"log_segments", s->log_segments},
+        {"log_bytes", s->log_bytes},
+        {"unsafe_bytes", s->unsafe_bytes},
+        {"live_bytes", s->live_bytes},
     };
     int bad = add_numbers(facts, numbers, sizeof numbers / sizeof *numbers);
     bad |= add_rate(facts, "puts_per_second", s->puts, s->uptime_ms);

@@ -225,7 +225,17 @@ struct mqc_broker_stat {
         in_flight_max;
     uint64_t resume_grace_ms, remember_ms;
     uint64_t pid; /* of its process, on the machine where it runs; 0: not told */
-    uint64_t reserved[15];
+    /* What an answer promises: "none", in memory only; "always", on disk; "interval", on disk at most
+     * sync_interval_ms later. */
+    char sync[16];
+    /* Of the data directory: "none"; "ok"; "full": puts are refused; "failed": all that changes something is.
+     */
+    char data[16];
+    uint64_t sync_interval_ms;
+    uint64_t log_segments, log_bytes; /* its files */
+    uint64_t unsafe_bytes;            /* not yet on disk */
+    uint64_t live_bytes;              /* about what a log would take that had nothing but what lives */
+    uint64_t reserved[6];
 };
 
 struct mqc_session_wait {

@@ -71,8 +71,15 @@ static void copy_broker(struct mqc_broker_stat *to, const struct broker_stat *fr
                                    .unconfirmed_max = from->unconfirmed_max,
                                    .in_flight_max = from->in_flight_max,
                                    .resume_grace_ms = from->resume_grace_ms,
-                                   .remember_ms = from->remember_ms};
+                                   .remember_ms = from->remember_ms,
+                                   .sync_interval_ms = from->data.sync_interval_ms,
+                                   .log_segments = from->data.log_segments,
+                                   .log_bytes = from->data.log_bytes,
+                                   .unsafe_bytes = from->data.unsafe_bytes,
+                                   .live_bytes = from->live_bytes};
     copy_text(to->version, sizeof to->version, from->version);
+    copy_text(to->sync, sizeof to->sync, from->data.sync);
+    copy_text(to->data, sizeof to->data, from->data.state);
 }
 
 static void copy_wait(struct mqc_session_wait *to, const struct session_wait *from)

@@ -47,22 +47,50 @@ static const struct column queue_columns[] = {
     BOOL(queue_stat, is_immediate),
 };
 
+/* A figure of the data directory. */
+#define DATA(name, type)                                                                                     \
+    {                                                                                                        \
+#name, type, offsetof(struct broker_stat, data.name), 0                                              \
+    }
+
 static const struct column broker_columns[] = {
-    TEXT(broker_stat, version),      U64(broker_stat, uptime_ms),
-    U64(broker_stat, queues),        U64(broker_stat, sessions),
-    U64(broker_stat, connected),     U64(broker_stat, ready),
-    U64(broker_stat, leased),        U64(broker_stat, waiting),
-    U64(broker_stat, puts),          U64(broker_stat, gets),
-    U64(broker_stat, done),          U64(broker_stat, redelivered),
-    U64(broker_stat, returned),      U64(broker_stat, discarded),
-    U64(broker_stat, repeats),       U64(broker_stat, sessions_lost),
-    U64(broker_stat, forgotten),     U64(broker_stat, memory),
-    U64(broker_stat, memory_limit),  U64(broker_stat, body_max),
-    U64(broker_stat, queues_max),    U64(broker_stat, sessions_max),
-    U64(broker_stat, items_max),     U64(broker_stat, frame_max),
-    U64(broker_stat, waiting_max),   U64(broker_stat, unconfirmed_max),
-    U64(broker_stat, in_flight_max), U64(broker_stat, resume_grace_ms),
-    U64(broker_stat, remember_ms),   U64(broker_stat, pid),
+    TEXT(broker_stat, version),
+    U64(broker_stat, uptime_ms),
+    U64(broker_stat, queues),
+    U64(broker_stat, sessions),
+    U64(broker_stat, connected),
+    U64(broker_stat, ready),
+    U64(broker_stat, leased),
+    U64(broker_stat, waiting),
+    U64(broker_stat, puts),
+    U64(broker_stat, gets),
+    U64(broker_stat, done),
+    U64(broker_stat, redelivered),
+    U64(broker_stat, returned),
+    U64(broker_stat, discarded),
+    U64(broker_stat, repeats),
+    U64(broker_stat, sessions_lost),
+    U64(broker_stat, forgotten),
+    U64(broker_stat, memory),
+    U64(broker_stat, memory_limit),
+    U64(broker_stat, body_max),
+    U64(broker_stat, queues_max),
+    U64(broker_stat, sessions_max),
+    U64(broker_stat, items_max),
+    U64(broker_stat, frame_max),
+    U64(broker_stat, waiting_max),
+    U64(broker_stat, unconfirmed_max),
+    U64(broker_stat, in_flight_max),
+    U64(broker_stat, resume_grace_ms),
+    U64(broker_stat, remember_ms),
+    U64(broker_stat, pid),
+    DATA(sync, COLUMN_TEXT),
+    {"data", COLUMN_TEXT, offsetof(struct broker_stat, data.state), 0},
+    DATA(sync_interval_ms, COLUMN_U64),
+    DATA(log_segments, COLUMN_U64),
+    DATA(log_bytes, COLUMN_U64),
+    DATA(unsafe_bytes, COLUMN_U64),
+    U64(broker_stat, live_bytes),
 };
 
 static const struct column session_columns[] = {

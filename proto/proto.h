@@ -157,9 +157,21 @@ struct queue_stat {
     bool is_immediate; /* ... immediately */
 };
 
+/* How what must survive is written down, and how that goes; part of what `stat` without a queue tells. */
+struct data_stat {
+    struct bytes sync;         /* "none": in memory only; "always"; "interval" */
+    struct bytes state;        /* "none"; "ok"; "full": puts are refused; "failed": all changes are */
+    uint64_t sync_interval_ms; /* "interval": as much may be lost */
+    uint64_t log_segments;     /* files */
+    uint64_t log_bytes;        /* of all files, those that are ready to be used included */
+    uint64_t unsafe_bytes;     /* written down or to be, and not yet on disk */
+};
+
 /* What `stat` without a queue tells. */
 struct broker_stat {
     struct bytes version;
+    struct data_stat data;
+    uint64_t live_bytes; /* that a log would take which had nothing but what lives */
     uint64_t uptime_ms;
     uint64_t pid;                         /* its process, where it runs; 0: not told */
     uint64_t queues, sessions, connected; /* connected: sessions with a connection */

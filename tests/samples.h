@@ -105,6 +105,13 @@ static const struct queue_stat sample_queues[] = {
      .puts = UINT64_MAX},
 };
 static const struct broker_stat sample_broker = {.version = TEXT("1.2.3"),
+                                                 .data = {.sync = TEXT("interval"),
+                                                          .state = TEXT("full"),
+                                                          .sync_interval_ms = 29,
+                                                          .log_segments = 30,
+                                                          .log_bytes = 31,
+                                                          .unsafe_bytes = 32},
+                                                 .live_bytes = 33,
                                                  .uptime_ms = 1,
                                                  .pid = 28,
                                                  .queues = 2,

@@ -93,7 +93,9 @@ static void check_session(const struct session_row *seen, const struct session_r
 static void check_broker(const struct broker_stat *seen, const struct broker_stat *expected)
 {
     CHECK(same(seen->version, expected->version));
-    const size_t numbers = offsetof(struct broker_stat, uptime_ms);
+    CHECK(same(seen->data.sync, expected->data.sync));
+    CHECK(same(seen->data.state, expected->data.state));
+    const size_t numbers = offsetof(struct broker_stat, data.sync_interval_ms);
     CHECK(memcmp((const char *)seen + numbers, (const char *)expected + numbers, sizeof *seen - numbers) ==
           0);
 }

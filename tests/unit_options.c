@@ -50,6 +50,9 @@ static void without_options_there_are_defaults(void)
     CHECK_EQUAL(options.heartbeat_ms, 5000);
     CHECK_EQUAL(options.heartbeat_timeout_ms, 30000);
     CHECK(options.auto_create && !options.insecure_listen);
+    CHECK(options.data[0] == '\0');
+    CHECK_EQUAL(options.sync_interval_ms, 0);
+    CHECK_EQUAL(options.segment_size, 64 << 20);
     CHECK_EQUAL(options.log_level, LOG_INFO);
     CHECK_EQUAL(options.log_format, LOG_FORMAT_TEXT);
 }
@@ -59,7 +62,7 @@ static void every_option_is_understood(void)
     CHECK(parse(
         "--bind|tcp://127.0.0.1:1|--bind=ipc:///run/mq|--memory-limit|2G|--max-body=64k|--resume-grace|0|"
         "--remember|1h|--heartbeat|250ms|--heartbeat-timeout|2m|--auto-create|off|--log-level|debug|"
-        "--log-format|json|--insecure-listen",
+        "--log-format|json|--insecure-listen|--data|/var/lib/mq|--sync|interval=50ms|--segment-size|256k",
         ""));
     CHECK_EQUAL(options.bind_count, 2);
     CHECK(strcmp(options.binds[1], "ipc:///run/mq") == 0);
@@ -72,6 +75,9 @@ static void every_option_is_understood(void)
     CHECK(!options.auto_create && options.insecure_listen);
     CHECK_EQUAL(options.log_level, LOG_DEBUG);
     CHECK_EQUAL(options.log_format, LOG_FORMAT_JSON);
+    CHECK(strcmp(options.data, "/var/lib/mq") == 0);
+    CHECK_EQUAL(options.sync_interval_ms, 50);
+    CHECK_EQUAL(options.segment_size, 256 << 10);
 }
 
 static void every_option_is_an_environment_variable(void)
@@ -79,7 +85,8 @@ static void every_option_is_an_environment_variable(void)
     CHECK(parse("",
                 "HOME=/|MQ_BIND=tcp://127.0.0.1:1, ipc:///run/mq|MQ_MEMORY_LIMIT=2G|MQ_MAX_BODY=64k|"
                 "MQ_RESUME_GRACE=1|MQ_REMEMBER=2|MQ_HEARTBEAT=3|MQ_HEARTBEAT_TIMEOUT=4|MQ_AUTO_CREATE=off|"
-                "MQ_LOG_LEVEL=error|MQ_LOG_FORMAT=json|MQ_INSECURE_LISTEN=on|MQ_SERVER=tcp://127.0.0.1:9"));
+                "MQ_LOG_LEVEL=error|MQ_LOG_FORMAT=json|MQ_INSECURE_LISTEN=on|MQ_SERVER=tcp://127.0.0.1:9|"
+                "MQ_DATA=/var/lib/mq|MQ_SYNC=interval=50ms|MQ_SEGMENT_SIZE=256k"));
     CHECK_EQUAL(options.bind_count, 2);
     CHECK(strcmp(options.binds[0], "tcp://127.0.0.1:1") == 0);
     CHECK(strcmp(options.binds[1], "ipc:///run/mq") == 0);
@@ -92,6 +99,9 @@ static void every_option_is_an_environment_variable(void)
     CHECK(!options.auto_create && options.insecure_listen);
     CHECK_EQUAL(options.log_level, LOG_ERROR);
     CHECK_EQUAL(options.log_format, LOG_FORMAT_JSON);
+    CHECK(strcmp(options.data, "/var/lib/mq") == 0);
+    CHECK_EQUAL(options.sync_interval_ms, 50);
+    CHECK_EQUAL(options.segment_size, 256 << 10);
 }
 
 static void the_command_line_wins_over_the_environment(void)
@@ -127,6 +137,49 @@ static void what_is_wrong_is_named(void)
     check_error("--insecure-listen=on", "", "takes no value");
     check_error("--log-level|loud", "", "--log-level: 'loud' is not error, warn, info or debug");
     check_error("--log-format|xml", "", "--log-format: 'xml' is not text or json");
+}
+
+static void a_way_to_sync_is_always_or_an_interval(void)
+{
+    static const char *const bad[] = {
+        "never", "interval", "interval=", "interval=0", "interval=soon", "interval=25000h"};
+    char line[128];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(line, sizeof line, "--data|/d|--sync|%s", bad[i]);
+        check_error(line, "", "is not always or interval=D");
+    }
+    CHECK(parse("--data|/d|--sync|always", "MQ_SYNC=interval=1"));
+    CHECK_EQUAL(options.sync_interval_ms, 0);
+}
+
+static void a_segment_has_256k_to_1g(void)
+{
+    check_error("--data|/d|--segment-size|255k", "", "(256k to 1G)");
+    check_error("--data|/d|--segment-size|1025M", "", "(256k to 1G)");
+    CHECK(parse("--data|/d|--segment-size|1G", ""));
+}
+
+static void how_to_write_needs_a_directory_to_write_to(void)
+{
+    check_error("--sync|always", "", "--sync needs --data DIR");
+    check_error("", "MQ_SEGMENT_SIZE=1M", "MQ_SEGMENT_SIZE needs --data DIR");
+    CHECK(parse("--sync|always", "MQ_DATA=/d"));
+    CHECK(parse("--data|/d", "MQ_SYNC=always"));
+    check_error("--data=", "", "--data: '' is not the path of a directory");
+}
+
+static void a_directory_is_checked_or_salvaged_instead_of_being_served(void)
+{
+    CHECK(parse("--check|/d", "MQ_DATA=/e"));
+    CHECK_EQUAL(options.action, OPTIONS_CHECK);
+    CHECK(strcmp(options.inspected, "/d") == 0);
+    CHECK(parse("--salvage=/d", "MQ_CHECK=/e"));
+    CHECK_EQUAL(options.action, OPTIONS_SALVAGE);
+    CHECK(strcmp(options.inspected, "/d") == 0);
+    CHECK(parse("", "MQ_CHECK=/e"));
+    CHECK_EQUAL(options.action, OPTIONS_RUN);
+    check_error("--check|/d|--salvage|/d", "", "--salvage: one of --check and --salvage");
+    check_error("--check", "", "--check needs a value: --check DIR");
 }
 
 static void a_heartbeat_must_fit_into_its_time_out(void)
@@ -212,6 +265,11 @@ static void the_help_names_every_option(void)
 {
     static const char *const names[] = {"--bind ENDPOINT",
                                         "--insecure-listen",
+                                        "--data DIR",
+                                        "--sync MODE",
+                                        "--segment-size SIZE",
+                                        "--check DIR",
+                                        "--salvage DIR",
                                         "--memory-limit SIZE",
                                         "--max-body SIZE",
                                         "--resume-grace D",
@@ -268,6 +326,10 @@ static const struct unit_test tests[] = {
     UNIT(the_command_line_wins_over_the_environment),
     UNIT(an_empty_variable_is_none),
     UNIT(what_is_wrong_is_named),
+    UNIT(a_way_to_sync_is_always_or_an_interval),
+    UNIT(a_segment_has_256k_to_1g),
+    UNIT(how_to_write_needs_a_directory_to_write_to),
+    UNIT(a_directory_is_checked_or_salvaged_instead_of_being_served),
     UNIT(a_heartbeat_must_fit_into_its_time_out),
     UNIT(endpoints_are_checked),
     UNIT(there_are_at_most_16_endpoints),
