@@ -72,13 +72,15 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     e->options = *options;
     e->now_ms = e->started_ms = now_ms;
     e->data = (struct data_stat){.sync = mq_bytes("none"), .state = mq_bytes("none")};
-    e->next_session = 1;
+    e->next_session = e->next_queue = 1;
     e->next_item = options->first_item;
     stock_init(&e->stock);
     pool_init(&e->call_pool, sizeof(struct call));
     pool_init(&e->lease_pool, sizeof(struct lease));
     table_init(&e->queues);
+    table_init(&e->queue_numbers);
     table_init(&e->sessions);
+    table_init(&e->session_numbers);
     table_init(&e->calls);
     table_init(&e->leases);
     heap_init(&e->waits, compare_calls);
@@ -117,7 +119,9 @@ void engine_free(struct engine *e)
     }
     free(e->queue_list);
     table_done(&e->queues);
+    table_done(&e->queue_numbers);
     table_done(&e->sessions);
+    table_done(&e->session_numbers);
     table_done(&e->calls);
     table_done(&e->leases);
     heap_done(&e->waits);

@@ -112,6 +112,7 @@ static void check_sessions(const struct engine *e, struct census *census)
         const struct session *s = CONTAINER_OF(n, struct session, of_engine);
         assert(s->number > last);
         last = s->number;
+        assert(s->number < e->next_session && session_by_number(e, s->number) == s);
         check_calls(e, s, census);
         check_leases(e, s, census);
         assert(heap_has(&s->timer.entry) == (!s->peer && !s->ended));
@@ -200,6 +201,8 @@ static void check_queues(const struct engine *e, struct census *census)
 {
     for (size_t i = 0; i < e->queues.count; i++) {
         assert(queue_find(e, queue_name(e->queue_list[i])) == e->queue_list[i]);
+        assert(queue_by_number(e, e->queue_list[i]->number) == e->queue_list[i]);
+        assert(e->queue_list[i]->number < e->next_queue);
         assert(queue_list_after(e, queue_name(e->queue_list[i])) == i + 1);
         check_queue(e, e->queue_list[i], census);
     }

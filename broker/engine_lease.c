@@ -47,20 +47,24 @@ static void free_lease(struct engine *e, struct lease *lease)
     pool_give(&e->lease_pool, lease);
 }
 
-/* The deadline of a lease of so many ms; 0: none. */
-static void set_deadline(struct engine *e, struct lease *lease, int64_t lease_ms)
+static void stop_timer(struct engine *e, struct lease *lease)
 {
     if (heap_has(&lease->timer.entry))
         heap_remove(&e->lives, &lease->timer.entry);
-    if (lease_ms <= 0)
-        return;
-    heap_add(&e->lives, &lease->timer.entry, engine_later_ms(e, (uint64_t)lease_ms));
 }
 
-/* The item was just taken from its queue's order. */
-void lease_begin(struct engine *e, struct call *call, struct queue *q, struct item *item)
+/* It ends so many ms from now; 0: with the session. */
+void lease_last(struct engine *e, struct lease *lease, int64_t lease_ms)
 {
-    struct session *s = call->session;
+    stop_timer(e, lease);
+    lease->lease_ms = lease_ms > 0 ? lease_ms : 0;
+    if (lease_ms > 0)
+        heap_add(&e->lives, &lease->timer.entry, engine_later_ms(e, (uint64_t)lease_ms));
+}
+
+void lease_hold(struct engine *e, struct session *s, struct call *call, struct queue *q, struct item *item,
+                int64_t lease_ms)
+{
     struct lease *lease = pool_take(&e->lease_pool);
     *lease = (struct lease){
         .timer = {.kind = TIMER_LEASE}, .item = item, .id = item->id, .session = s, .queue = q, .call = call};
@@ -68,13 +72,20 @@ void lease_begin(struct engine *e, struct call *call, struct queue *q, struct it
     table_add(&e->leases, &lease->by_item, hash_lease(s, item->id));
     list_append(&s->leases, &lease->of_session);
     list_append(&q->leases, &lease->of_queue);
-    list_append(&call->leases, &lease->of_call);
-    set_deadline(e, lease, call->lease_ms);
+    if (call)
+        list_append(&call->leases, &lease->of_call);
+    lease_last(e, lease, lease_ms);
     s->leased++;
     q->leased++;
     e->leased++;
-    e->ready--;
     e->stored_size += ITEM_LEASE_COST;
+}
+
+/* The item was just taken from its queue's order. */
+void lease_begin(struct engine *e, struct call *call, struct queue *q, struct item *item)
+{
+    lease_hold(e, call->session, call, q, item, call->lease_ms);
+    e->ready--;
     if (item->deliveries++ > 0) {
         q->totals.redelivered++;
         e->totals.redelivered++;
@@ -89,7 +100,7 @@ static struct item *let_go(struct engine *e, struct lease *lease)
     struct item *item = lease->item;
     assert(item);
     lease->item = NULL;
-    set_deadline(e, lease, 0);
+    stop_timer(e, lease);
     list_remove(&lease->of_session);
     list_remove(&lease->of_queue);
     if (lease->call)
@@ -132,15 +143,24 @@ static void find_both(const struct engine *e, const struct session *s, uint64_t 
     }
 }
 
-/* An item may be lost again and again: one lost lease of it counts how often. */
+struct lease *lease_find(const struct engine *e, const struct session *s, uint64_t id)
+{
+    struct lease *held, *lost;
+    find_both(e, s, id, &held, &lost);
+    return held;
+}
+
+/* An item may be lost again and again: one lost lease of it counts how often. What was lost before a restart
+ * needs no lost lease. */
 static void keep_as_lost(struct engine *e, struct lease *lease)
 {
     struct session *s = lease->session;
     struct lease *ended, *lost;
     find_both(e, s, lease->id, &ended, &lost);
     assert(ended == lease);
-    if (lost) {
+    if (lost)
         lost->losses++;
+    if (lost || e->is_replaying) {
         end_lease(e, lease);
         return;
     }
@@ -215,7 +235,7 @@ static void apply(struct engine *e, struct lease *lease, const struct request *r
     else if (req->verb == MQ_VERB_RELEASE)
         lease_return(e, lease, req->untouched, false);
     else
-        set_deadline(e, lease, req->lease_ms);
+        lease_last(e, lease, req->lease_ms);
 }
 
 /* Can none of these ids be refused? True only if that is certain: all held, none named twice. Leaves the

@@ -22,6 +22,17 @@ struct queue *queue_find(const struct engine *e, struct bytes name)
     return NULL;
 }
 
+struct queue *queue_by_number(const struct engine *e, uint64_t number)
+{
+    uint64_t hash = table_hash_number(number);
+    for (struct table_node *n = table_first(&e->queue_numbers, hash); n; n = table_next(n, hash)) {
+        struct queue *q = CONTAINER_OF(n, struct queue, by_number);
+        if (q->number == number)
+            return q;
+    }
+    return NULL;
+}
+
 static int compare_names(struct bytes a, struct bytes b)
 {
     size_t size = a.size < b.size ? a.size : b.size;
@@ -61,6 +72,7 @@ static void enlist(struct engine *e, struct queue *q)
     memmove(e->queue_list + at + 1, e->queue_list + at, (e->queues.count - at) * sizeof *e->queue_list);
     e->queue_list[at] = q;
     table_add(&e->queues, &q->by_name, hash_name(e, queue_name(q)));
+    table_add(&e->queue_numbers, &q->by_number, table_hash_number(q->number));
 }
 
 static void delist(struct engine *e, struct queue *q)
@@ -68,11 +80,11 @@ static void delist(struct engine *e, struct queue *q)
     size_t at = queue_list_after(e, queue_name(q)) - 1;
     assert(e->queue_list[at] == q);
     table_remove(&e->queues, &q->by_name);
+    table_remove(&e->queue_numbers, &q->by_number);
     memmove(e->queue_list + at, e->queue_list + at + 1, (e->queues.count - at) * sizeof *e->queue_list);
 }
 
-/* NULL: they make sense. */
-static const char *bad_setting(const struct settings *settings)
+const char *queue_bad_setting(const struct settings *settings)
 {
     if (settings->given & ~(uint32_t)MQ_SETTINGS_ALL)
         return "unknown setting";
@@ -99,6 +111,17 @@ static const char *setting_name(enum mq_setting setting)
     }
 }
 
+struct queue *queue_make(struct engine *e, struct bytes name, const struct settings *settings,
+                         uint64_t number)
+{
+    struct queue *q = grow_queue_list(e) ? queue_new(name, settings, &e->stock, e->now_ms) : NULL;
+    if (!q)
+        return NULL;
+    q->number = number;
+    enlist(e, q);
+    return q;
+}
+
 static enum mq_status make_queue(struct engine *e, const struct request *req, const char **ret_text)
 {
     if (!req->create && !e->options.auto_create)
@@ -107,17 +130,16 @@ static enum mq_status make_queue(struct engine *e, const struct request *req, co
         *ret_text = "queues";
         return MQ_LIMIT;
     }
-    struct queue *q = grow_queue_list(e) ? queue_new(req->queue, &req->settings, &e->stock, e->now_ms) : NULL;
-    if (!q)
+    if (!queue_make(e, req->queue, &req->settings, e->next_queue))
         return MQ_NO_MEMORY;
-    enlist(e, q);
+    e->next_queue++;
     return MQ_OK;
 }
 
 void open_submit(struct engine *e, struct call *call, const struct request *req)
 {
     enum mq_status status = MQ_OK;
-    const char *text = bad_setting(&req->settings);
+    const char *text = queue_bad_setting(&req->settings);
     const struct queue *q = queue_find(e, req->queue);
     if (text) {
         status = MQ_INVALID;
@@ -144,7 +166,7 @@ void set_submit(struct engine *e, struct call *call, const struct request *req)
     struct queue *q = queue_or_answer(e, call, req);
     if (!q)
         return;
-    const char *text = bad_setting(&req->settings);
+    const char *text = queue_bad_setting(&req->settings);
     if (!text && (req->settings.given & MQ_SETTING_KIND))
         text = "kind is fixed";
     if (!text && (req->settings.given & MQ_SETTING_TRANSIENT))
@@ -202,6 +224,18 @@ void shut_down_submit(struct engine *e, struct call *call, const struct request 
     call_answer(e, call, MQ_OK, NULL);
 }
 
+void queue_drop(struct engine *e, struct queue *q)
+{
+    struct list_node *node;
+    queue_discard_ready(e, q);
+    while ((node = list_first(&q->leases)))
+        lease_revoke(e, CONTAINER_OF(node, struct lease, of_queue));
+    if (list_has(&q->marked))
+        list_remove(&q->marked);
+    delist(e, q);
+    queue_free(q);
+}
+
 void remove_submit(struct engine *e, struct call *call, const struct request *req)
 {
     struct queue *q = queue_or_answer(e, call, req);
@@ -215,14 +249,7 @@ void remove_submit(struct engine *e, struct call *call, const struct request *re
     call_answer_all(e, &q->putters, MQ_NO_QUEUE);
     call_answer_all(e, &q->getters, MQ_NO_QUEUE);
     call_answer_all(e, &q->joiners, MQ_NO_QUEUE);
-    queue_discard_ready(e, q);
-    struct list_node *node;
-    while ((node = list_first(&q->leases)))
-        lease_revoke(e, CONTAINER_OF(node, struct lease, of_queue));
-    if (list_has(&q->marked))
-        list_remove(&q->marked);
-    delist(e, q);
-    queue_free(q);
+    queue_drop(e, q);
     call_answer(e, call, MQ_OK, NULL);
 }
 

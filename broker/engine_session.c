@@ -30,7 +30,7 @@ static uint64_t hash_id(const struct engine *e, const uint8_t id[MQ_SESSION_ID_S
     return XXH3_64bits_withSeed(id, MQ_SESSION_ID_SIZE, e->options.hash_seed);
 }
 
-static struct session *find(const struct engine *e, const uint8_t id[MQ_SESSION_ID_SIZE])
+struct session *session_find(const struct engine *e, const uint8_t id[MQ_SESSION_ID_SIZE])
 {
     uint64_t hash = hash_id(e, id);
     for (struct table_node *n = table_first(&e->sessions, hash); n; n = table_next(n, hash)) {
@@ -41,20 +41,32 @@ static struct session *find(const struct engine *e, const uint8_t id[MQ_SESSION_
     return NULL;
 }
 
-static struct session *session_new(struct engine *e, const struct hello *hello)
+struct session *session_by_number(const struct engine *e, uint64_t number)
 {
-    struct session *s = calloc(1, sizeof *s + hello->name.size);
+    uint64_t hash = table_hash_number(number);
+    for (struct table_node *n = table_first(&e->session_numbers, hash); n; n = table_next(n, hash)) {
+        struct session *s = CONTAINER_OF(n, struct session, by_number);
+        if (s->number == number)
+            return s;
+    }
+    return NULL;
+}
+
+struct session *session_make(struct engine *e, const uint8_t id[MQ_SESSION_ID_SIZE], struct bytes name,
+                             uint64_t number)
+{
+    struct session *s = calloc(1, sizeof *s + name.size);
     if (!s)
         return NULL;
     if (!heap_own(&e->lives, 1)) {
         free(s);
         return NULL;
     }
-    memcpy(s->id, hello->id, sizeof s->id);
-    if (hello->name.size)
-        memcpy(s->name, hello->name.data, hello->name.size);
-    s->name_size = hello->name.size;
-    s->number = e->next_session++;
+    memcpy(s->id, id, sizeof s->id);
+    if (name.size)
+        memcpy(s->name, name.data, name.size);
+    s->name_size = name.size;
+    s->number = number;
     s->next_number = 1;
     s->since_ms = s->heard_ms = e->now_ms;
     s->timer.kind = TIMER_SESSION;
@@ -63,6 +75,7 @@ static struct session *session_new(struct engine *e, const struct hello *hello)
     list_init(&s->leases);
     list_init(&s->lost);
     table_add(&e->sessions, &s->by_id, hash_id(e, s->id));
+    table_add(&e->session_numbers, &s->by_number, table_hash_number(s->number));
     list_append(&e->session_list, &s->of_engine);
     return s;
 }
@@ -73,7 +86,7 @@ static void stop_timer(struct engine *e, struct session *s)
         heap_remove(&e->lives, &s->timer.entry);
 }
 
-static void leave_ended(struct engine *e, struct session *s)
+void session_leave_ended(struct engine *e, struct session *s)
 {
     if (!s->ended)
         return;
@@ -95,7 +108,7 @@ static void unbind(struct engine *e, struct session *s)
     }
 }
 
-static void return_leases(struct engine *e, struct session *s, bool remember)
+void session_return_leases(struct engine *e, struct session *s, bool remember)
 {
     struct list_node *node;
     while ((node = list_first(&s->leases)))
@@ -113,9 +126,10 @@ void session_free(struct engine *e, struct session *s)
     while ((node = list_first(&s->lost)))
         lease_forget(e, CONTAINER_OF(node, struct lease, of_session));
     stop_timer(e, s);
-    leave_ended(e, s);
+    session_leave_ended(e, s);
     heap_disown(&e->lives, 1);
     table_remove(&e->sessions, &s->by_id);
+    table_remove(&e->session_numbers, &s->by_number);
     list_remove(&s->of_engine);
     free(s);
 }
@@ -161,13 +175,15 @@ void session_end(struct engine *e, struct session *s)
         if (call->waits)
             call_answer(e, call, MQ_SESSION_LOST, "cancelled while the client was away");
     }
-    return_leases(e, s, true);
+    session_return_leases(e, s, true);
     s->ended = true;
     s->lapses++;
     s->forget_ms = engine_later_ms(e, e->options.remember_ms);
     list_append(&e->ended, &s->of_ended);
     e->ended_count++;
     e->sessions_lost++;
+    if (e->is_replaying)
+        return; /* what was forgotten then, facts tell */
     if (call_crowds_out(e, s))
         forget(e, s);
     else if (e->ended_count > e->options.remembered_max)
@@ -187,7 +203,7 @@ void engine_bye(struct engine *e, uint64_t now_ms, struct session *s, struct ran
 {
     engine_clock(e, now_ms);
     call_confirm(e, s, confirms);
-    return_leases(e, s, false);
+    session_return_leases(e, s, false);
     session_free(e, s);
     engine_settle(e);
 }
@@ -210,15 +226,18 @@ static enum mq_status refuse(struct welcome *welcome, enum mq_status status, con
 static enum mq_status open_new(struct engine *e, const struct hello *hello, struct session **ret_session,
                                struct welcome *welcome)
 {
-    if (find(e, hello->id))
+    if (session_find(e, hello->id))
         return refuse(welcome, MQ_EXISTS, "session id");
     if (e->sessions.count >= e->options.sessions_max) {
         if (list_is_empty(&e->ended))
             return refuse(welcome, MQ_LIMIT, "sessions");
         forget(e, session_first_ended(e));
     }
-    *ret_session = session_new(e, hello);
-    return *ret_session ? MQ_OK : refuse(welcome, MQ_TEMPORARY, "out of memory");
+    *ret_session = session_make(e, hello->id, hello->name, e->next_session);
+    if (!*ret_session)
+        return refuse(welcome, MQ_TEMPORARY, "out of memory");
+    e->next_session++;
+    return MQ_OK;
 }
 
 static bool ascend(struct ranges ranges)
@@ -233,7 +252,7 @@ static bool ascend(struct ranges ranges)
 static enum mq_status resume(struct engine *e, const struct hello *hello, struct session **ret_session,
                              void **ret_old_peer, struct welcome *welcome)
 {
-    struct session *s = find(e, hello->id);
+    struct session *s = session_find(e, hello->id);
     if (!s)
         return refuse(welcome, MQ_SESSION_LOST, "unknown session");
     const struct ranges *awaited = &hello->awaited;
@@ -244,7 +263,7 @@ static enum mq_status resume(struct engine *e, const struct hello *hello, struct
     *ret_old_peer = s->peer;
     unbind(e, s);
     stop_timer(e, s);
-    leave_ended(e, s);
+    session_leave_ended(e, s);
     call_confirm_others(e, s, *awaited); /* it has received all others */
     *ret_session = s;
     return MQ_OK;

@@ -98,7 +98,7 @@ struct lease {
 };
 
 struct session {
-    struct table_node by_id;
+    struct table_node by_id, by_number;
     struct list_node of_engine;
     struct list_node of_ended; /* while ended */
     struct timer timer;        /* while disconnected and not ended: resume_grace */
@@ -132,10 +132,11 @@ struct engine {
     struct stock stock; /* of items */
     struct pool call_pool, lease_pool;
     uint64_t now_ms, started_ms;
-    struct table queues;
+    struct table queues, queue_numbers;
     struct queue **queue_list; /* by name, ascending */
     size_t queue_list_capacity;
-    struct table sessions;    /* by id */
+    struct table sessions; /* by id */
+    struct table session_numbers;
     struct list session_list; /* ascending public numbers */
     struct list ended;        /* sessions, ascending forget_ms */
     size_t ended_count;
@@ -219,6 +220,11 @@ void get_credit_grown(struct engine *e, struct session *s);
 bool lease_reserve(struct engine *e, struct queue *q, size_t count); /* false: out of memory */
 void lease_unreserve(struct engine *e, struct queue *q, size_t count);
 void lease_begin(struct engine *e, struct call *call, struct queue *q, struct item *item); /* uses one */
+/* The same, but nothing is counted as handed out. `call`: NULL, or the get that took it. */
+void lease_hold(struct engine *e, struct session *s, struct call *call, struct queue *q, struct item *item,
+                int64_t lease_ms);
+struct lease *lease_find(const struct engine *e, const struct session *s, uint64_t id); /* held; NULL: not */
+void lease_last(struct engine *e, struct lease *lease, int64_t lease_ms);               /* from now on */
 void lease_done(struct engine *e, struct lease *lease);
 void lease_return(struct engine *e, struct lease *lease, bool untouched, bool remember);
 void lease_revoke(struct engine *e, struct lease *lease); /* its queue is removed */
@@ -227,6 +233,12 @@ void lease_submit(struct engine *e, struct call *call, const struct request *req
 
 /* engine_manage.c */
 struct queue *queue_find(const struct engine *e, struct bytes name);
+struct queue *queue_by_number(const struct engine *e, uint64_t number); /* NULL: none */
+/* NULL: out of memory. The settings are checked, nothing has this name or number yet. */
+struct queue *queue_make(struct engine *e, struct bytes name, const struct settings *settings,
+                         uint64_t number);
+void queue_drop(struct engine *e, struct queue *q);             /* with all that is in it; nobody may wait */
+const char *queue_bad_setting(const struct settings *settings); /* NULL: they make sense */
 struct queue *queue_or_answer(struct engine *e, struct call *call, const struct request *req);
 void open_submit(struct engine *e, struct call *call, const struct request *req);
 void set_submit(struct engine *e, struct call *call, const struct request *req);
@@ -246,6 +258,13 @@ void sessions_submit(struct engine *e, struct call *call, const struct request *
 void ping_submit(struct engine *e, struct call *call, const struct request *req);
 
 /* engine_session.c */
+struct session *session_find(const struct engine *e, const uint8_t id[MQ_SESSION_ID_SIZE]);
+struct session *session_by_number(const struct engine *e, uint64_t number); /* NULL: none */
+/* NULL: out of memory. Nothing has this id or number yet. */
+struct session *session_make(struct engine *e, const uint8_t id[MQ_SESSION_ID_SIZE], struct bytes name,
+                             uint64_t number);
+void session_return_leases(struct engine *e, struct session *s, bool remember);
+void session_leave_ended(struct engine *e, struct session *s);
 struct session *session_of_timer(struct timer *timer);
 void session_end(struct engine *e, struct session *s); /* resume_grace is over */
 void session_postpone_all(struct engine *e, uint64_t by_ms);

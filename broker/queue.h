@@ -14,7 +14,7 @@ struct totals {
 };
 
 struct queue {
-    struct table_node by_name;
+    struct table_node by_name, by_number;
     uint64_t number;          /* never given twice */
     struct settings created;  /* what an open is compared with */
     struct settings settings; /* what is in force */
