@@ -12,6 +12,16 @@ static uint64_t hash_number(const struct session *s, uint64_t number)
     return table_hash_number(s->number * 0x9E3779B97F4A7C15u + number);
 }
 
+/* Behind all lower numbers. Only after a restart there may be larger ones already. */
+static struct list_node *place_of(struct session *s, uint64_t number)
+{
+    struct list_node *place = &s->calls.head;
+    while (place->prev != &s->calls.head &&
+           CONTAINER_OF(place->prev, struct call, of_session)->number > number)
+        place = place->prev;
+    return place;
+}
+
 struct call *call_new(struct engine *e, struct session *s, const struct request *req)
 {
     if (!pool_own(&e->call_pool, 1))
@@ -23,7 +33,7 @@ struct call *call_new(struct engine *e, struct session *s, const struct request 
     heap_entry_init(&call->deadline);
     list_init(&call->leases);
     table_add(&e->calls, &call->by_number, hash_number(s, call->number));
-    list_append(&s->calls, &call->of_session);
+    list_insert_before(place_of(s, call->number), &call->of_session);
     return call;
 }
 
@@ -155,6 +165,19 @@ void call_answer(struct engine *e, struct call *call, enum mq_status status, con
     call->session->kept_size += call_kept_size(call);
     e->kept_size += call_kept_size(call);
     call_send(e, call);
+}
+
+void call_go_on(struct engine *e, struct call *call)
+{
+    assert(!call->waits && !list_has(&call->of_outbox));
+    call->session->unconfirmed--;
+    call->session->unconfirmed_size -= call->reply_size;
+    call->session->kept_size -= call_kept_size(call);
+    e->kept_size -= call_kept_size(call);
+    call->waits = true;
+    call->is_cut = false;
+    call->status = MQ_OK;
+    call->text = NULL;
 }
 
 void call_answer_all(struct engine *e, struct list *line, enum mq_status status)

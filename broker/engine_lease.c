@@ -252,6 +252,12 @@ static bool all_held(struct engine *e, const struct session *s, const struct req
     return true;
 }
 
+/* A restart may have forgotten that an item was handed out, and forgets what was lost before. */
+static bool may_have_held(const struct engine *e, const struct session *s, uint64_t id)
+{
+    return s->is_replayed && id < e->begun_item;
+}
+
 /* Each id is judged alone. */
 static void judge(struct engine *e, struct call *call, const struct request *req)
 {
@@ -261,7 +267,8 @@ static void judge(struct engine *e, struct call *call, const struct request *req
             apply(e, lease, req);
             continue;
         }
-        enum mq_status why = lease ? MQ_LEASE_LOST : MQ_TOO_MANY_DONE;
+        bool is_lost = lease || may_have_held(e, call->session, req->ids[i]);
+        enum mq_status why = is_lost ? MQ_LEASE_LOST : MQ_TOO_MANY_DONE;
         call->refusals[call->refusal_count++] = (struct refusal){req->ids[i], why};
         if (lease && req->verb != MQ_VERB_EXTEND && --lease->losses == 0)
             lease_forget(e, lease);

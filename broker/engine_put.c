@@ -7,6 +7,7 @@
 #include "engine_state.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "key.h"
 
@@ -128,19 +129,29 @@ static enum mq_status check_waiting(const struct engine *e, const struct call *c
     return MQ_OK;
 }
 
+bool put_reserve_ids(struct call *call, size_t count)
+{
+    size_t capacity = call->id_count + count;
+    if (capacity <= call->id_capacity)
+        return true;
+    struct range *ids = malloc(capacity * sizeof *ids);
+    if (!ids)
+        return false;
+    memcpy(ids, call->ids, call->id_count * sizeof *ids);
+    if (call->ids != call->only_ids)
+        free(call->ids);
+    call->ids = ids;
+    call->id_capacity = capacity;
+    call->reply_size = capacity * sizeof *ids;
+    return true;
+}
+
 /* Everything that a put which has to wait will need until it is answered. */
 static enum mq_status enter(struct engine *e, struct call *call, struct queue *q, const struct request *req,
                             size_t size, size_t cost)
 {
-    if (req->put_count > 1) {
-        call->ids = malloc(req->put_count * sizeof *call->ids);
-        if (!call->ids) {
-            call->ids = call->only_ids;
-            return MQ_NO_MEMORY;
-        }
-        call->id_capacity = req->put_count;
-        call->reply_size = req->put_count * sizeof *call->ids;
-    }
+    if (!put_reserve_ids(call, req->put_count))
+        return MQ_NO_MEMORY;
     if (!order_copy(&q->order, req->puts, req->put_count, e->now_ms, &call->unstored))
         return MQ_NO_MEMORY;
     enum mq_status status = call_enter(e, call, q, req->timeout_ms);
@@ -157,19 +168,20 @@ static enum mq_status enter(struct engine *e, struct call *call, struct queue *q
     return MQ_OK;
 }
 
-static void note_id(struct call *call, uint64_t id)
+/* These of its items have been stored. */
+void put_note_ids(struct call *call, struct range ids)
 {
     struct range *last = call->id_count ? &call->ids[call->id_count - 1] : NULL;
-    if (last && last->last + 1 == id) {
-        last->last = id;
+    call->count += ids.last - ids.first + 1;
+    if (last && last->last + 1 == ids.first) {
+        last->last = ids.last;
         return;
     }
     assert(call->id_count < call->id_capacity);
-    call->ids[call->id_count++] = (struct range){id, id};
+    call->ids[call->id_count++] = ids;
 }
 
-/* So many items, of these sizes together, are in the queue now. */
-static void count_stored(struct engine *e, struct queue *q, size_t count, size_t size, size_t cost)
+void put_count_stored(struct engine *e, struct queue *q, size_t count, size_t size, size_t cost)
 {
     e->next_item += count;
     q->bytes += size;
@@ -183,13 +195,13 @@ static void count_stored(struct engine *e, struct queue *q, size_t count, size_t
 static void put_at_once(struct engine *e, struct call *call, struct queue *q, const struct request *req,
                         size_t size, size_t cost)
 {
-    if (!order_put(&q->order, req->puts, req->put_count, e->next_item, e->now_ms)) {
+    if (!put_reserve_ids(call, 1) ||
+        !order_put(&q->order, req->puts, req->put_count, e->next_item, e->now_ms)) {
         call_answer(e, call, MQ_NO_MEMORY, NULL);
         return;
     }
-    call->ids[call->id_count++] = (struct range){e->next_item, e->next_item + req->put_count - 1};
-    call->count = req->put_count;
-    count_stored(e, q, req->put_count, size, cost);
+    put_note_ids(call, (struct range){e->next_item, e->next_item + req->put_count - 1});
+    put_count_stored(e, q, req->put_count, size, cost);
     engine_serve(e, q); /* whoever waits for an item hears of it first */
     call_answer(e, call, MQ_OK, NULL);
 }
@@ -220,6 +232,8 @@ void put_submit(struct engine *e, struct call *call, const struct request *req)
     if (!q)
         return;
     call->partial = req->partial;
+    if (call->total == 0) /* else it goes on after a restart, and these are the rest of its items */
+        call->total = req->put_count;
     enum mq_status status = check_items(e, q, req, &text);
     if (status == MQ_OK && q->is_shut_down)
         status = MQ_SHUT_DOWN;
@@ -258,10 +272,9 @@ static void store(struct engine *e, struct queue *q, struct call *call)
 {
     size_t size = order_intake_size(&q->order, &call->unstored).body, cost = next_cost(q, call);
     count_out(e, call, size, cost);
-    note_id(call, e->next_item);
+    put_note_ids(call, (struct range){e->next_item, e->next_item});
     order_store(&q->order, &call->unstored, e->next_item, e->now_ms);
-    count_stored(e, q, 1, size, cost);
-    call->count++;
+    put_count_stored(e, q, 1, size, cost);
 }
 
 /* A partial put is content with what could be stored so far, if that is anything. */

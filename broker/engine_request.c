@@ -91,17 +91,31 @@ static void start(struct engine *e, struct call *call, const struct request *req
         rule->submit(e, call, req);
 }
 
+/* A put that a restart has cut off goes on behind the items that it has stored. */
+static void go_on(struct engine *e, struct call *call, const struct request *req)
+{
+    struct request rest = *req;
+    rest.puts += call->count;
+    rest.put_count -= call->count;
+    call_go_on(e, call);
+    start(e, call, &rest);
+}
+
 /* A number seen before changes nothing: its answer is given again, or is still to come. A cancel ends the
  * wait. */
-static void repeat(struct engine *e, struct session *s, const struct request *req)
+static void repeat(struct engine *e, struct call *call, const struct request *req)
 {
-    struct call *call = call_find(e, s, req->number);
-    if (!call)
-        return;
     if (call->waits && req->verb == MQ_VERB_CANCEL)
         call_answer(e, call, MQ_INTERRUPTED, NULL);
     if (call->waits)
         return;
+    if (call->is_cut && req->verb == MQ_VERB_PUT && req->put_count == call->total) {
+        go_on(e, call, req);
+        return;
+    }
+    if (call->is_cut && req->verb == MQ_VERB_CANCEL)
+        call->status = MQ_INTERRUPTED;
+    call->is_cut = false;
     if (call->auto_done && req->verb == MQ_VERB_CANCEL)
         call_take_back(e, call);
     e->repeats += req->verb != MQ_VERB_CANCEL;
@@ -117,17 +131,15 @@ static bool is_overdrawn(const struct engine *e, const struct session *s)
            call_crowds_out(e, s);
 }
 
-static enum mq_status accept(struct engine *e, struct session *s, const struct request *req,
-                             const char **ret_why)
+/* Numbers count up by one. After a restart, some may be left out: they had been answered. */
+static bool is_out_of_turn(const struct session *s, uint64_t number)
 {
-    if (req->number > s->next_number || req->number == 0) {
-        *ret_why = "request number out of turn";
-        return MQ_INVALID;
-    }
-    if (req->number < s->next_number) {
-        repeat(e, s, req);
-        return MQ_OK;
-    }
+    return number == 0 || number == UINT64_MAX || (number > s->next_number && number > s->unsure_until);
+}
+
+static enum mq_status accept_new(struct engine *e, struct session *s, const struct request *req,
+                                 const char **ret_why)
+{
     if (is_overdrawn(e, s)) {
         *ret_why = "too many unconfirmed answers";
         return MQ_LIMIT;
@@ -137,9 +149,27 @@ static enum mq_status accept(struct engine *e, struct session *s, const struct r
         *ret_why = "out of memory";
         return MQ_TEMPORARY;
     }
-    s->next_number++;
+    if (req->number >= s->next_number)
+        s->next_number = req->number + 1;
     start(e, call, req);
     return MQ_OK;
+}
+
+static enum mq_status accept(struct engine *e, struct session *s, const struct request *req,
+                             const char **ret_why)
+{
+    if (is_out_of_turn(s, req->number)) {
+        *ret_why = "request number out of turn";
+        return MQ_INVALID;
+    }
+    if (req->number >= s->next_number)
+        return accept_new(e, s, req, ret_why);
+    struct call *call = call_find(e, s, req->number);
+    if (call)
+        repeat(e, call, req);
+    else if (req->number < s->unsure_until) /* nothing is known of it: a restart came between */
+        return accept_new(e, s, req, ret_why);
+    return MQ_OK; /* else its answer has arrived */
 }
 
 enum mq_status engine_submit(struct engine *e, uint64_t now_ms, struct session *s, const struct request *req,

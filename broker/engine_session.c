@@ -174,6 +174,7 @@ void session_end(struct engine *e, struct session *s)
         node = list_next(&s->calls, node);
         if (call->waits)
             call_answer(e, call, MQ_SESSION_LOST, "cancelled while the client was away");
+        call->is_cut = false;
     }
     session_return_leases(e, s, true);
     s->ended = true;
@@ -265,6 +266,8 @@ static enum mq_status resume(struct engine *e, const struct hello *hello, struct
     stop_timer(e, s);
     session_leave_ended(e, s);
     call_confirm_others(e, s, *awaited); /* it has received all others */
+    if (s->is_replayed && s->unsure_until == 0)
+        s->unsure_until = hello->next_number;
     *ret_session = s;
     return MQ_OK;
 }

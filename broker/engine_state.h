@@ -188,6 +188,7 @@ struct list *call_line(const struct call *call, uint64_t **ret_count);
 enum mq_status call_enter(struct engine *e, struct call *call, struct queue *q, int64_t timeout_ms);
 void call_stay(struct engine *e, struct call *call);
 void call_answer(struct engine *e, struct call *call, enum mq_status status, const char *text);
+void call_go_on(struct engine *e, struct call *call); /* was answered, and is to be answered again */
 void call_send(struct engine *e, struct call *call);
 void call_free(struct engine *e, struct call *call);
 void call_take_back(struct engine *e, struct call *call);
@@ -207,6 +208,10 @@ bool put_memory_fits(const struct engine *e, const struct queue *q, size_t cost)
 void put_unstarve(struct engine *e, struct queue *q);
 void put_starve_first(struct engine *e, struct queue *q);
 void put_drop_unstored(struct engine *e, struct call *call);
+bool put_reserve_ids(struct call *call, size_t count); /* room for more ranges; false: out of memory */
+void put_note_ids(struct call *call, struct range ids);
+/* So many items, of these sizes together, are in the queue now, from e->next_item on. */
+void put_count_stored(struct engine *e, struct queue *q, size_t count, size_t size, size_t cost);
 enum mq_status put_refusal(const struct queue *q, const char **ret_text);
 
 /* engine_get.c */
