@@ -11,13 +11,20 @@
  *
  *     segment head: magic "MQSEGMNT" · version u32 · crc u32 · segment u64 · salt u64 · sequence u64
  *     group head:   magic u32 · crc u32 · segment u64 · sequence u64 · size u32 (of the facts) · flags u32 ·
- *                   next u64 (0; of a gap: the sequence of the group behind it)
+ *                   unsynced u64 (of a gap: next u64)
  *
- * A crc is CRC-32C, begun with the directory's salt, over the head (its crc taken as 0) and what follows it.
- * The salt is random and nobody's business, so no client can put a body that looks like a group. A group is
- * valid if magic, segment, size and crc are right; its sequence counts up by one from group to group through
- * all segments. A *gap* is what --salvage leaves in the place of what could not be read: its crc covers the
- * head alone, its size what is skipped.
+ * A crc is CRC-32C over the directory's salt, then the head (its crc taken as 0) and what follows it: zeros
+ * up to the end of a segment's head; facts and zeros of a group. Magic, version and crc of a segment's head
+ * stay as they are in all versions, so that a newer one can be told from a damaged one. The salt is random
+ * and nobody's business, so no client can put a body that looks like a group. A group is valid if magic,
+ * segment, size and crc are right; its sequence counts up by one from group to group through all segments.
+ *
+ * `unsynced` says how many groups right before this one were not known to be on disk when it was written: 0
+ * where each group is synced before the next one is written. A segment is synced before the next one gets its
+ * name.
+ *
+ * A *gap* is what --salvage leaves in the place of what could not be read: its crc covers the head alone, its
+ * size is what is skipped behind it, `next` the sequence of the first group behind what is lost.
  *
  * It is taken for granted that writing the unsynced end of a page leaves the synced beginning of it as it was
  * whatever happens to the power ("power-safe overwrite", as SQLite's documentation calls it). */
@@ -35,7 +42,8 @@ enum {
     GROUP_HEAD_SIZE = 40,
     GROUP_ALIGNMENT = 8,
     GROUP_GAP = 1 << 0, /* flag */
-    SEGMENT_SIZE_MIN = 256 << 10
+    SEGMENT_SIZE_MIN = 256 << 10,
+    SEGMENT_SIZE_MAX = 1 << 30 /* what may be chosen; a large group makes a file longer */
 };
 
 struct segment_head {
@@ -45,7 +53,9 @@ struct segment_head {
 };
 
 struct group_head {
-    uint64_t segment, sequence, next;
+    uint64_t segment, sequence;
+    uint64_t unsynced; /* unless it is a gap */
+    uint64_t next;     /* of a gap */
     uint32_t size, flags;
 };
 
@@ -66,7 +76,10 @@ size_t group_bytes(size_t size);
 void group_seal(uint8_t *group, const struct group_head *head, uint64_t salt);
 void group_write_gap(uint8_t ret[GROUP_HEAD_SIZE], const struct group_head *head, uint64_t salt);
 
-/* Is there a valid group at the beginning of these bytes? */
+/* Do these bytes look like the head of a group of this segment? (Nothing is said about its crc.) */
+bool group_peek(struct bytes bytes, uint64_t segment, struct group_head *ret_head);
+
+/* Is there a valid group at the beginning of these bytes? Of a gap only the head need be there. */
 bool group_read(struct bytes bytes, uint64_t segment, uint64_t salt, struct group_head *ret_head);
 
 #endif

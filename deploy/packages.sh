@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034
 # packages.sh - what mq needs from Debian 12, in one place. Sourced by quickstart and test.
-packages_to_build="gcc libc6-dev make cmake pkg-config libzmq3-dev libmsgpack-dev libxxhash-dev libsystemd-dev libjansson-dev"
+packages_to_build="gcc libc6-dev make cmake pkg-config libzmq3-dev libmsgpack-dev libxxhash-dev libisal-dev libsystemd-dev libjansson-dev"
 packages_to_test="libcunit1-dev clang libclang-rt-dev clang-format python3"
 
 # Installs those of the named packages that are missing; needs root only if there are any.
