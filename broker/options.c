@@ -186,7 +186,7 @@ static bool store_bind(struct parse *p, const char *value)
 
 /* --- the data directory --- */
 
-enum { SEGMENT_SIZE_DEFAULT = 64 << 20, SEGMENT_SIZE_MAX = 1 << 30 };
+enum { SEGMENT_SIZE_DEFAULT = 64 << 20 };
 
 static bool store_path(struct parse *p, const char *value, char ret_path[OPTIONS_PATH_MAX])
 {
