@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char segment_magic[8] = "MQSEGMNT";
-enum { GROUP_MAGIC = 0x5047514d, NAME_DIGITS = 16 }; /* "MQGP" */
+enum { NAME_DIGITS = 16 };
 
 static void write_32(uint8_t *to, uint32_t number)
 {
@@ -117,9 +117,15 @@ size_t group_bytes(size_t size)
     return (GROUP_HEAD_SIZE + size + GROUP_ALIGNMENT - 1) / GROUP_ALIGNMENT * GROUP_ALIGNMENT;
 }
 
-static void write_group_head(uint8_t *to, const struct group_head *head, uint64_t other)
+/* Never 0, which is what lies about most. */
+static uint32_t mark_of(uint64_t salt)
 {
-    write_32(to, GROUP_MAGIC);
+    return (uint32_t)(salt ^ salt >> 32) | 1;
+}
+
+static void write_group_head(uint8_t *to, const struct group_head *head, uint64_t other, uint64_t salt)
+{
+    write_32(to, mark_of(salt));
     write_64(to + GROUP_SEGMENT, head->segment);
     write_64(to + GROUP_SEQUENCE, head->sequence);
     write_32(to + GROUP_SIZE, head->size);
@@ -131,7 +137,7 @@ void group_seal(uint8_t *group, const struct group_head *head, uint64_t salt)
 {
     size_t end = GROUP_HEAD_SIZE + (size_t)head->size;
     assert(!(head->flags & GROUP_GAP));
-    write_group_head(group, head, head->unsynced);
+    write_group_head(group, head, head->unsynced, salt);
     memset(group + end, 0, group_bytes(head->size) - end);
     write_32(group + GROUP_CRC, sealed_crc(salt, group, group_bytes(head->size), GROUP_CRC));
 }
@@ -139,14 +145,14 @@ void group_seal(uint8_t *group, const struct group_head *head, uint64_t salt)
 void group_write_gap(uint8_t ret[GROUP_HEAD_SIZE], const struct group_head *head, uint64_t salt)
 {
     assert(head->flags & GROUP_GAP);
-    write_group_head(ret, head, head->next);
+    write_group_head(ret, head, head->next, salt);
     write_32(ret + GROUP_CRC, sealed_crc(salt, ret, GROUP_HEAD_SIZE, GROUP_CRC));
 }
 
-bool group_peek(struct bytes bytes, uint64_t segment, struct group_head *ret_head)
+bool group_peek(struct bytes bytes, uint64_t segment, uint64_t salt, struct group_head *ret_head)
 {
     const uint8_t *data = bytes.data;
-    if (bytes.size < GROUP_HEAD_SIZE || read_32(data) != GROUP_MAGIC)
+    if (bytes.size < GROUP_HEAD_SIZE || read_32(data) != mark_of(salt))
         return false;
     uint64_t other = read_64(data + GROUP_OTHER);
     struct group_head head = {
@@ -163,10 +169,20 @@ bool group_peek(struct bytes bytes, uint64_t segment, struct group_head *ret_hea
     return head.segment == segment;
 }
 
+size_t group_find(struct bytes bytes, uint64_t salt)
+{
+    const uint8_t *data = bytes.data;
+    uint32_t mark = mark_of(salt);
+    for (size_t at = 0; at + 4 <= bytes.size; at += GROUP_ALIGNMENT)
+        if (read_32(data + at) == mark)
+            return at;
+    return bytes.size;
+}
+
 bool group_read(struct bytes bytes, uint64_t segment, uint64_t salt, struct group_head *ret_head)
 {
     struct group_head head;
-    if (!group_peek(bytes, segment, &head))
+    if (!group_peek(bytes, segment, salt, &head))
         return false;
     size_t size = head.flags & GROUP_GAP ? GROUP_HEAD_SIZE : group_bytes(head.size);
     const uint8_t *data = bytes.data;

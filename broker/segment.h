@@ -10,14 +10,15 @@
  * Numbers are little-endian.
  *
  *     segment head: magic "MQSEGMNT" · version u32 · crc u32 · segment u64 · salt u64 · sequence u64
- *     group head:   magic u32 · crc u32 · segment u64 · sequence u64 · size u32 (of the facts) · flags u32 ·
+ *     group head:   mark u32 · crc u32 · segment u64 · sequence u64 · size u32 (of the facts) · flags u32 ·
  *                   unsynced u64 (of a gap: next u64)
  *
  * A crc is CRC-32C over the directory's salt, then the head (its crc taken as 0) and what follows it: zeros
  * up to the end of a segment's head; facts and zeros of a group. Magic, version and crc of a segment's head
  * stay as they are in all versions, so that a newer one can be told from a damaged one. The salt is random
- * and nobody's business, so no client can put a body that looks like a group. A group is valid if magic,
- * segment, size and crc are right; its sequence counts up by one from group to group through all segments.
+ * and nobody's business, and a group's mark is made of it, so no client can put a body that looks like a
+ * group. A group is valid if mark, segment, size and crc are right; its sequence counts up by one from group
+ * to group through all segments.
  *
  * `unsynced` says how many groups right before this one were not known to be on disk when it was written: 0
  * where each group is synced before the next one is written. A segment is synced before the next one gets its
@@ -77,7 +78,10 @@ void group_seal(uint8_t *group, const struct group_head *head, uint64_t salt);
 void group_write_gap(uint8_t ret[GROUP_HEAD_SIZE], const struct group_head *head, uint64_t salt);
 
 /* Do these bytes look like the head of a group of this segment? (Nothing is said about its crc.) */
-bool group_peek(struct bytes bytes, uint64_t segment, struct group_head *ret_head);
+bool group_peek(struct bytes bytes, uint64_t segment, uint64_t salt, struct group_head *ret_head);
+
+/* The first place, of those that are multiples of 8, where a group's mark is; bytes.size: nowhere. */
+size_t group_find(struct bytes bytes, uint64_t salt);
 
 /* Is there a valid group at the beginning of these bytes? Of a gap only the head need be there. */
 bool group_read(struct bytes bytes, uint64_t segment, uint64_t salt, struct group_head *ret_head);

@@ -5,7 +5,8 @@
 #include "segment.h"
 #include "unit.h"
 
-enum { FACTS = 45, SALT = 77 };
+enum { FACTS = 45 };
+static const uint64_t SALT = 0x1122334455667788;
 
 static uint8_t group[256];
 
@@ -104,12 +105,32 @@ static void bytes_of_a_group_take_a_multiple_of_8(void)
 static void the_format_of_a_group_stays_as_it_is(void)
 {
     static const uint8_t expected[] = {
-        0x4d, 0x51, 0x47, 0x50, 0xde, 0xbb, 0x5b, 0xd5, 3, 0, 0, 0, 0, 0, 0, 0, 9,   0,   0,   0, 0, 0, 0, 0,
-        3,    0,    0,    0,    0,    0,    0,    0,    2, 0, 0, 0, 0, 0, 0, 0, 'a', 'b', 'c', 0, 0, 0, 0, 0};
+        0xcd, 0x44, 0x44, 0x44, 0x0b, 0, 0xda, 0x72, 3, 0, 0, 0, 0, 0, 0, 0, 9,   0,   0,   0, 0, 0, 0, 0,
+        3,    0,    0,    0,    0,    0, 0,    0,    2, 0, 0, 0, 0, 0, 0, 0, 'a', 'b', 'c', 0, 0, 0, 0, 0};
     struct group_head head = {.segment = 3, .sequence = 9, .unsynced = 2, .size = 3};
     memcpy(group + GROUP_HEAD_SIZE, "abc", 3);
     group_seal(group, &head, SALT);
     CHECK(memcmp(group, expected, sizeof expected) == 0);
+}
+
+static void a_group_is_found_by_its_mark(void)
+{
+    static uint8_t bytes[512];
+    memset(bytes, 0, sizeof bytes);
+    CHECK_EQUAL(group_find((struct bytes){bytes, sizeof bytes}, SALT), sizeof bytes);
+    memcpy(bytes + 160, group, sealed(some));
+    CHECK_EQUAL(group_find((struct bytes){bytes, sizeof bytes}, SALT), 160);
+    CHECK_EQUAL(group_find((struct bytes){bytes + 4, sizeof bytes - 4}, SALT), sizeof bytes - 4);
+    CHECK_EQUAL(group_find((struct bytes){bytes, 163}, SALT), 163);
+    CHECK_EQUAL(group_find((struct bytes){bytes, 164}, SALT), 160);
+    CHECK_EQUAL(group_find((struct bytes){bytes, sizeof bytes}, 0), sizeof bytes);
+}
+
+static void a_mark_is_never_zero(void)
+{
+    static const uint8_t zeros[64];
+    CHECK_EQUAL(group_find((struct bytes){zeros, sizeof zeros}, 0), sizeof zeros);
+    CHECK_EQUAL(group_find((struct bytes){zeros, sizeof zeros}, 0x100000001), sizeof zeros);
 }
 
 /* ---- heads of segments ---- */
@@ -197,6 +218,8 @@ static const struct unit_test tests[] = {
     UNIT(any_bit_that_is_another_makes_a_group_invalid),
     UNIT(a_gap_is_valid_whatever_lies_behind_its_head),
     UNIT(bytes_of_a_group_take_a_multiple_of_8),
+    UNIT(a_group_is_found_by_its_mark),
+    UNIT(a_mark_is_never_zero),
     UNIT(the_format_of_a_group_stays_as_it_is),
     UNIT(a_head_is_read_as_it_was_written),
     UNIT(any_bit_of_a_head_that_is_another_is_noticed),
