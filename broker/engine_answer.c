@@ -10,7 +10,8 @@ static void view_items(struct engine *e, const struct call *call, struct answer 
     for (struct list_node *n = list_first(&call->leases); n; n = list_next(&call->leases, n)) {
         const struct item *item = CONTAINER_OF(n, struct lease, of_call)->item;
         item_fetch_body(item); /* the encoder comes for all of them soon */
-        e->views[count++] = (struct item_view){item->id, item->deliveries, item_body(item), item_key(item)};
+        e->views[count++] = (struct item_view){
+            .id = item->id, .deliveries = item->deliveries, .body = item_body(item), .key = item_key(item)};
     }
     answer->items = e->views;
     answer->item_count = count;
@@ -51,6 +52,7 @@ static void describe_answer(struct engine *e, const struct call *call, struct an
         .count = call->count,
         .ids = call->ids,
         .id_range_count = call->id_count,
+        .newest = call->newest,
         .lease_ms = call->lease_ms,
         .refusals = call->refusals,
         .refusal_count = call->refusal_count,

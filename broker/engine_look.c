@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One block for `count` rows of `row_size` and `text_size` bytes behind them. */
-static bool take_rows(struct call *call, size_t count, size_t row_size, size_t text_size, char **ret_text)
+bool look_take_rows(struct call *call, size_t count, size_t row_size, size_t text_size, char **ret_text)
 {
     call->reply_size = count * row_size + text_size;
     call->rows = calloc(1, call->reply_size + 1);
@@ -31,12 +30,17 @@ static uint32_t at_most_rows(uint32_t max)
     return max < MQ_ROWS_MAX ? max : MQ_ROWS_MAX;
 }
 
-/* Cuts the list where the frame would be full, or where the session's share of memory ends; says how many
- * bytes of text that takes. */
+/* As much as fits a frame, or the session's share of memory. */
+size_t look_room(const struct engine *e)
+{
+    size_t frame = get_frame_room(e);
+    return call_is_crowded(e) && frame > KEPT_FAIR ? KEPT_FAIR : frame;
+}
+
+/* Cuts the list where the answer would be full; says how many bytes of text that takes. */
 static size_t fit_frame(const struct engine *e, const struct item_view *items, size_t *count)
 {
-    size_t text_size = 0, frame = get_frame_room(e);
-    size_t room = call_is_crowded(e) && frame > KEPT_FAIR ? KEPT_FAIR : frame;
+    size_t text_size = 0, room = look_room(e);
     for (size_t i = 0; i < *count; i++) {
         size_t size = items[i].body.size + items[i].key.size;
         if (i > 0 && text_size + size + (i + 1) * ITEM_MARGIN > room)
@@ -57,7 +61,7 @@ static enum mq_status peek(struct engine *e, struct call *call, const struct que
     if (!items || !order_peek(&q->order, req->last, max, items, &count))
         goto cleanup;
     size_t text_size = fit_frame(e, items, &count);
-    if (!take_rows(call, count, sizeof(struct item_view), text_size, &text))
+    if (!look_take_rows(call, count, sizeof(struct item_view), text_size, &text))
         goto cleanup;
     struct item_view *views = call->rows;
     for (size_t i = 0; i < count; i++) {
@@ -73,8 +77,11 @@ cleanup:
 
 void peek_submit(struct engine *e, struct call *call, const struct request *req)
 {
-    const struct queue *q = queue_find(e, req->queue);
-    call_answer(e, call, q ? peek(e, call, q, req) : MQ_NO_QUEUE, NULL);
+    struct queue *q = queue_find(e, req->queue);
+    enum mq_status status = MQ_NO_QUEUE;
+    if (q)
+        status = req->by_id ? walk_page(e, call, q, req) : peek(e, call, q, req);
+    call_answer(e, call, status, NULL);
 }
 
 static enum mq_status describe_queues(const struct engine *e, struct call *call, struct queue *const *queues,
@@ -84,7 +91,7 @@ static enum mq_status describe_queues(const struct engine *e, struct call *call,
     char *text;
     for (size_t i = 0; i < count; i++)
         text_size += queues[i]->name_size;
-    if (!take_rows(call, count, sizeof(struct queue_stat), text_size, &text))
+    if (!look_take_rows(call, count, sizeof(struct queue_stat), text_size, &text))
         return MQ_NO_MEMORY;
     struct queue_stat *rows = call->rows;
     for (size_t i = 0; i < count; i++) {
@@ -97,7 +104,7 @@ static enum mq_status describe_queues(const struct engine *e, struct call *call,
 static enum mq_status describe_broker(const struct engine *e, struct call *call)
 {
     char *text;
-    if (!take_rows(call, 1, sizeof(struct broker_stat), 0, &text))
+    if (!look_take_rows(call, 1, sizeof(struct broker_stat), 0, &text))
         return MQ_NO_MEMORY;
     call->of_broker = true;
     engine_stat(e, call->rows);
@@ -213,7 +220,7 @@ void sessions_submit(struct engine *e, struct call *call, const struct request *
     char *text;
     if (rows) {
         size_t count = describe_sessions(e, req->after_number, rows, max, &text_size);
-        if (take_rows(call, count, sizeof *rows, text_size, &text)) {
+        if (look_take_rows(call, count, sizeof *rows, text_size, &text)) {
             memcpy(call->rows, rows, count * sizeof *rows);
             for (size_t i = 0; i < count; i++)
                 keep_row_texts((struct session_row *)call->rows + i, &text);

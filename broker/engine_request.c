@@ -70,6 +70,10 @@ static const char *bad_request(const struct engine *e, const struct request *req
         return "number of items";
     if ((flags & HAS_IDS) && !is_count(e, req->id_count))
         return "number of ids";
+    if (req->by_id && req->last)
+        return "last";
+    if (req->leased && !req->by_id)
+        return "leased";
     if (req->verb == MQ_VERB_EXTEND && req->lease_ms < 0)
         return "lease";
     return NULL;

@@ -80,6 +80,7 @@ struct call {
     size_t refusal_count;
     void *rows; /* peek, stat, list, sessions: one block, texts included */
     size_t row_count;
+    uint64_t newest; /* peek by id: the last item's id that had been given */
 };
 
 struct lease {
@@ -256,11 +257,17 @@ void item_discarded(struct engine *e, struct queue *q, struct size_pair size);
 size_t queue_list_after(const struct engine *e, struct bytes name); /* index of the first larger name */
 
 /* engine_look.c */
+/* One block for `count` rows of `row_size` and `text_size` bytes behind them. False: out of memory. */
+bool look_take_rows(struct call *call, size_t count, size_t row_size, size_t text_size, char **ret_text);
+size_t look_room(const struct engine *e); /* bytes of items in the answer to a peek */
 void peek_submit(struct engine *e, struct call *call, const struct request *req);
 void stat_submit(struct engine *e, struct call *call, const struct request *req);
 void list_submit(struct engine *e, struct call *call, const struct request *req);
 void sessions_submit(struct engine *e, struct call *call, const struct request *req);
 void ping_submit(struct engine *e, struct call *call, const struct request *req);
+
+/* engine_walk.c */
+enum mq_status walk_page(struct engine *e, struct call *call, struct queue *q, const struct request *req);
 
 /* engine_session.c */
 struct session *session_find(const struct engine *e, const uint8_t id[MQ_SESSION_ID_SIZE]);

@@ -58,6 +58,14 @@ static struct pile_rank rank_of(const struct order *order, const struct item *it
 
 /* ---- chunks ---- */
 
+/* It leaves the list. */
+static void unlist(struct order *order, struct chunk *chunk)
+{
+    list_remove(&chunk->node);
+    if (order->walked == chunk)
+        order->walked = NULL;
+}
+
 /* What lives in a chunk of the order's list moves to a smaller one, in the same place. */
 static void shrink(struct order *order, struct chunk *chunk)
 {
@@ -65,7 +73,7 @@ static void shrink(struct order *order, struct chunk *chunk)
     if (!to)
         return; /* without memory it stays */
     list_insert_before(&chunk->node, &to->node);
-    list_remove(&chunk->node);
+    unlist(order, chunk);
     chunk_free(order->stock, chunk);
 }
 
@@ -107,7 +115,7 @@ static void look_after(struct order *order, struct chunk *chunk)
         return;
     }
     if (list_has(&chunk->node))
-        list_remove(&chunk->node);
+        unlist(order, chunk);
     if (chunk->live == 0)
         chunk_free(order->stock, chunk);
     else if (!chunk->is_open && chunk_is_sparse(chunk))

@@ -17,10 +17,11 @@
 struct order {
     struct stock *stock;
     enum mq_kind kind;
-    size_t count;       /* waiting items */
-    size_t size;        /* bytes of their records */
-    struct list chunks; /* those with fresh records, in the order of ids, and the tail */
-    struct chunk *tail; /* where new records go; NULL: none */
+    size_t count;         /* waiting items */
+    size_t size;          /* bytes of their records */
+    struct list chunks;   /* those with fresh records, in the order of ids, and the tail */
+    struct chunk *tail;   /* where new records go; NULL: none */
+    struct chunk *walked; /* where order_fresh_after() found the last one; NULL: not in the list any more */
     struct pile pile;
 };
 
@@ -88,6 +89,12 @@ bool order_peek(const struct order *order, bool last, size_t max, struct item_vi
 
 /* Fresh records one by one, from the front of the order or from its end; NULL: no more. Start with NULL. */
 struct record *order_next_fresh(const struct order *order, bool last, struct record *record);
+
+/* The fresh record with the smallest id above this one, whatever the kind; NULL: none. Going on where the
+ * last search has ended is quick, anything else takes a look at each chunk before. */
+struct record *order_fresh_after(struct order *order, uint64_t id);
+/* The fresh record behind this one in the order of ids; NULL: no more. */
+struct record *order_fresh_up(const struct order *order, struct record *record);
 
 struct pile_rank order_rank(const struct order *order, struct bytes key, uint64_t id);
 

@@ -61,6 +61,38 @@ struct record *order_next_fresh(const struct order *order, bool last, struct rec
     return goes_up ? go_up(order, record) : go_down(order, record);
 }
 
+static uint64_t last_id(struct chunk *chunk)
+{
+    return record_id(record_at(chunk, chunk->last));
+}
+
+/* All that lies before it has been passed. */
+static bool is_passed_before(const struct order *order, struct chunk *chunk, uint64_t id)
+{
+    return chunk && chunk->fresh > 0 && record_id(oldest_in(order, chunk)) <= id;
+}
+
+struct record *order_fresh_after(struct order *order, uint64_t id)
+{
+    struct list_node *node = list_first(&order->chunks);
+    if (is_passed_before(order, order->walked, id))
+        node = &order->walked->node;
+    while (node && (chunk_at(node)->fresh == 0 || last_id(chunk_at(node)) <= id))
+        node = list_next(&order->chunks, node);
+    if (!node)
+        return NULL;
+    order->walked = chunk_at(node);
+    struct record *record = oldest_in(order, order->walked);
+    while (record_id(record) <= id)
+        record = fresh_from(record_next(record));
+    return record;
+}
+
+struct record *order_fresh_up(const struct order *order, struct record *record)
+{
+    return go_up(order, record);
+}
+
 uint64_t order_oldest_ms(const struct order *order)
 {
     struct record *oldest = order->kind == MQ_KIND_PRIORITY ? NULL : go_up(order, NULL);
@@ -81,7 +113,8 @@ static struct item_view view_fresh(struct record *record)
 
 static struct item_view view_item(const struct item *item)
 {
-    return (struct item_view){item->id, item->deliveries, item_body(item), item_key(item)};
+    return (struct item_view){
+        .id = item->id, .deliveries = item->deliveries, .body = item_body(item), .key = item_key(item)};
 }
 
 static bool is_before(const struct order *order, const struct item_view *a, const struct item_view *b)
@@ -307,6 +340,7 @@ void order_check(const struct order *order)
         size += record_bytes(item->record->size);
     }
     assert(order->kind != MQ_KIND_PRIORITY || fresh == 0);
+    assert(!order->walked || list_has(&order->walked->node));
     assert(order->count == fresh + order->pile.count && size == order->size);
     pile_check(&order->pile);
 }

@@ -1,4 +1,4 @@
-/* codec_answer.c - answers: [verb, number, status, fields of the verb..., {"text": ...}]. An answer has all
+/* codec_answer.c - answers: [verb, number, status, fields of the verb..., {optional}]. An answer has all
  * its fields whatever its status is, empty where they mean nothing. */
 #include "codec_parts.h"
 
@@ -224,6 +224,93 @@ static const struct answer_form *form_of(enum mq_verb verb, enum mq_status statu
     return (size_t)verb < sizeof forms / sizeof *forms && forms[verb].read ? &forms[verb] : NULL;
 }
 
+/* Where the run of leased items that begins at `at` ends, in `*ret_end`; false: no such item is left. */
+static bool leased_run(const struct answer *a, size_t *at, size_t *ret_end)
+{
+    while (*at < a->item_count && !a->items[*at].is_leased)
+        ++*at;
+    size_t end = *at;
+    while (end < a->item_count && a->items[end].is_leased &&
+           (end == *at || a->items[end].id == a->items[end - 1].id + 1))
+        end++;
+    *ret_end = end;
+    return *at < a->item_count;
+}
+
+static size_t count_leased_runs(const struct answer *a)
+{
+    size_t runs = 0;
+    for (size_t at = 0, end; leased_run(a, &at, &end); at = end)
+        runs++;
+    return runs;
+}
+
+static void write_leased(struct codec *c, const struct answer *a, size_t runs)
+{
+    write_word(c, "leased");
+    write_array(c, 2 * runs);
+    for (size_t at = 0, end; leased_run(a, &at, &end); at = end) {
+        write_uint(c, a->items[at].id);
+        write_uint(c, a->items[end - 1].id);
+    }
+}
+
+/* What is optional stands in the map at the end. */
+static void write_options(struct codec *c, const struct answer *a)
+{
+    size_t runs = a->verb == MQ_VERB_PEEK ? count_leased_runs(a) : 0;
+    write_map(c, (size_t)(a->text.size > 0) + (a->newest > 0) + (runs > 0));
+    if (a->text.size) {
+        write_word(c, "text");
+        write_text(c, a->text);
+    }
+    if (a->newest) {
+        write_word(c, "newest");
+        write_uint(c, a->newest);
+    }
+    if (runs)
+        write_leased(c, a, runs);
+}
+
+static void read_text_option(struct fields *map, struct answer *answer)
+{
+    struct token token;
+    if (fields_next(map, &token) && token.type == TOKEN_TEXT)
+        answer->text = token.bytes;
+    else
+        fields_fail(map, "a text is not a text");
+}
+
+/* Items and ranges ascend. */
+static void read_leased(struct fields *map, struct answer *a)
+{
+    size_t count, range = 0;
+    const struct range *ranges = read_ranges(map, MQ_ITEMS_MAX, &count);
+    struct item_view *items = (struct item_view *)a->items; /* in our zone */
+    for (size_t i = 0; i < a->item_count; i++) {
+        while (range < count && ranges[range].last < items[i].id)
+            range++;
+        items[i].is_leased = range < count && ranges[range].first <= items[i].id;
+    }
+}
+
+static void read_options(struct fields *f, struct answer *answer)
+{
+    struct fields map = read_map(f);
+    struct bytes name;
+    while (read_key(&map, &name)) {
+        if (is_word(name, "text"))
+            read_text_option(&map, answer);
+        else if (answer->verb == MQ_VERB_PEEK && is_word(name, "newest"))
+            answer->newest = read_uint(&map, UINT64_MAX);
+        else if (answer->verb == MQ_VERB_PEEK && is_word(name, "leased"))
+            read_leased(&map, answer);
+        else
+            fields_skip(&map, 1);
+    }
+    fields_join(f, &map);
+}
+
 void write_answer(struct codec *c, const struct answer *answer)
 {
     const struct answer_form *form = form_of(answer->verb, answer->status);
@@ -233,27 +320,7 @@ void write_answer(struct codec *c, const struct answer *answer)
     write_uint(c, answer->number);
     write_uint(c, answer->status);
     form->write(c, answer);
-    write_map(c, answer->text.size ? 1 : 0);
-    if (!answer->text.size)
-        return;
-    write_word(c, "text");
-    write_text(c, answer->text);
-}
-
-static void read_text_option(struct fields *f, struct answer *answer)
-{
-    struct fields map = read_map(f);
-    struct bytes name;
-    while (read_key(&map, &name)) {
-        struct token token;
-        if (!is_word(name, "text"))
-            fields_skip(&map, 1);
-        else if (fields_next(&map, &token) && token.type == TOKEN_TEXT)
-            answer->text = token.bytes;
-        else
-            fields_fail(&map, "a text is not a text");
-    }
-    fields_join(f, &map);
+    write_options(c, answer);
 }
 
 void read_answer(struct fields *f, struct answer *answer)
@@ -266,7 +333,7 @@ void read_answer(struct fields *f, struct answer *answer)
         return;
     }
     form->read(f, answer);
-    read_text_option(f, answer);
+    read_options(f, answer);
 }
 
 size_t answer_size(const struct answer *answer)

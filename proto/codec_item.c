@@ -94,6 +94,7 @@ static inline void read_item_view(struct fields *list, struct item_view *ret)
     ret->id = take_uint(list, UINT64_MAX, NOT_A_VIEW);
     ret->deliveries = (uint32_t)take_uint(list, UINT32_MAX, NOT_A_VIEW);
     ret->body = take_binary(list, NOT_A_VIEW);
+    ret->is_leased = false;
     ret->key = token.number == 4 ? take_key(list, NOT_A_VIEW) : (struct bytes){NULL, 0};
 }
 

@@ -104,14 +104,30 @@ static void read_put(struct fields *f, struct request *r)
     r->puts = read_put_items(f, &r->put_count);
 }
 
+static void write_true(struct codec *c, const char *word)
+{
+    write_word(c, word);
+    write_bool(c, true);
+}
+
 /* What is optional stands in the map at the end. Keys of later versions are ignored. */
 static void write_options(struct codec *c, const struct request *r)
 {
-    write_map(c, r->partial);
-    if (!r->partial)
-        return;
-    write_word(c, "partial");
-    write_bool(c, true);
+    write_map(c, (size_t)r->partial + r->by_id + r->leased);
+    if (r->partial)
+        write_true(c, "partial");
+    if (r->by_id) {
+        write_word(c, "after");
+        write_uint(c, r->after_number);
+    }
+    if (r->leased)
+        write_true(c, "leased");
+}
+
+static void read_after(struct fields *map, struct request *r)
+{
+    r->by_id = true;
+    r->after_number = read_uint(map, UINT64_MAX);
 }
 
 static void read_options(struct fields *f, struct request *r)
@@ -121,6 +137,10 @@ static void read_options(struct fields *f, struct request *r)
     while (read_key(&map, &name)) {
         if (r->verb == MQ_VERB_PUT && is_word(name, "partial"))
             r->partial = read_bool(&map);
+        else if (r->verb == MQ_VERB_PEEK && is_word(name, "after"))
+            read_after(&map, r);
+        else if (r->verb == MQ_VERB_PEEK && is_word(name, "leased"))
+            r->leased = read_bool(&map);
         else
             fields_skip(&map, 1);
     }

@@ -103,6 +103,7 @@ struct put_item {
 struct item_view {
     uint64_t id;
     uint32_t deliveries; /* hand-outs, this one included */
+    bool is_leased;      /* peek by id: somebody has it */
     struct bytes body;
     struct bytes key; /* encoded; size 0: the queue is not a priority queue */
 };
@@ -127,7 +128,7 @@ struct request {
     size_t id_count;             /* 1..MQ_ITEMS_MAX */
     struct settings settings;    /* open, set */
     int64_t lease_ms;            /* extend: from now; 0: as long as the session */
-    uint64_t after_number;       /* sessions: rows with a larger number */
+    uint64_t after_number;       /* sessions: rows with a larger number; peek by id: items with a larger id */
     uint32_t max;                /* get, peek: items; list, sessions: rows; at least 1 */
     bool partial;                /* put: waits for room for its first item, stores what fits, is answered */
     bool auto_done;              /* get: items are done once the session confirms the answer */
@@ -135,6 +136,8 @@ struct request {
     bool immediate;              /* shut_down: also discard what waits */
     bool force;                  /* remove: even with unfinished items */
     bool last;                   /* peek: from the end of the order */
+    bool by_id;                  /* peek: in the order of ids, whatever the queue's */
+    bool leased;                 /* peek by id: also items that somebody has */
     bool create;                 /* open: make it even if the broker does not make queues by itself */
 };
 
@@ -214,6 +217,7 @@ struct answer {
     uint64_t count;          /* put: items stored; purge, remove: items discarded */
     const struct range *ids; /* put: ids of the stored items, in the order of the request */
     size_t id_range_count;
+    uint64_t newest;               /* peek by id: no item in the queue had a larger id */
     int64_t lease_ms;              /* get: how long these leases last; 0: as long as the session */
     const struct item_view *items; /* get, peek */
     size_t item_count;

@@ -177,6 +177,8 @@ static struct request request_of(const struct rig_step *step, const uint64_t *id
         .immediate = step->immediate,
         .force = step->force,
         .last = step->last,
+        .by_id = step->by_id,
+        .leased = step->leased,
         .create = step->create,
     };
     if (step->queue || names_a_queue(step->verb))

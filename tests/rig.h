@@ -43,7 +43,7 @@ struct rig_step {
     uint32_t given;
     uint32_t max;
     uint64_t number, after_number; /* number 0: the session's next; one that was sent: said again */
-    bool partial, auto_done, untouched, immediate, force, last, create;
+    bool partial, auto_done, untouched, immediate, force, last, by_id, leased, create;
     bool resume;
     uint32_t version;
     const char *client_name; /* "client-N" */
@@ -86,6 +86,8 @@ struct rig_step {
 #define IMMEDIATE             .immediate = true
 #define FORCE                 .force = true
 #define LAST                  .last = true
+#define AFTER_ID(n)           .by_id = true, .after_number = (n)
+#define LEASED                .leased = true
 #define CREATE                .create = true
 #define RESUME                .resume = true
 #define VERSION(n)            .version = (n)
@@ -104,6 +106,7 @@ struct rig_step {
 struct rig_item {
     uint64_t id;
     uint32_t deliveries;
+    bool is_leased;
     size_t size;
     const char *body; /* NUL-terminated as well */
     struct bytes key;

@@ -73,8 +73,12 @@ static void copy_items(struct rig *r, struct rig_reply *reply, const struct answ
     *joined = '\0';
     for (size_t i = 0; i < a->item_count; i++) {
         const struct item_view *view = &a->items[i];
-        items[i] = (struct rig_item){view->id, view->deliveries, view->body.size,
-                                     keep(r, view->body.data, view->body.size), keep_bytes(r, view->key)};
+        items[i] = (struct rig_item){view->id,
+                                     view->deliveries,
+                                     view->is_leased,
+                                     view->body.size,
+                                     keep(r, view->body.data, view->body.size),
+                                     keep_bytes(r, view->key)};
         know(r, items[i].body, view->id);
         end += sprintf(end, "%s%.*s", i ? " " : "", SHOWN_SIZE, items[i].body);
         if (view->deliveries > (a->verb == MQ_VERB_GET))

@@ -66,6 +66,14 @@ static const struct request sample_requests[] = {
     {.verb = MQ_VERB_SHUT_DOWN, .number = 11, .queue = TEXT("jobs"), .immediate = true},
     {.verb = MQ_VERB_PURGE, .number = 12, .queue = TEXT("jobs")},
     {.verb = MQ_VERB_PEEK, .number = 13, .queue = TEXT("jobs"), .max = 10, .last = true},
+    {.verb = MQ_VERB_PEEK,
+     .number = 13,
+     .queue = TEXT("jobs"),
+     .max = 10,
+     .after_number = UINT64_MAX - 1,
+     .by_id = true,
+     .leased = true},
+    {.verb = MQ_VERB_PEEK, .number = 13, .queue = TEXT("jobs"), .max = 1, .by_id = true},
     {.verb = MQ_VERB_STAT, .number = 14, .queue = TEXT("jobs")},
     {.verb = MQ_VERB_STAT, .number = 15},
     {.verb = MQ_VERB_LIST, .number = 16, .queue = TEXT("after this"), .max = MQ_ROWS_MAX},
@@ -78,6 +86,14 @@ static const struct item_view sample_items[] = {
     {.id = 1000, .deliveries = 1, .body = TEXT("first")},
     {.id = UINT64_MAX, .deliveries = UINT32_MAX, .body = {NULL, 0}},
     {.id = 0, .deliveries = 0, .body = TEXT("keyed"), .key = TEXT("\2a\0")},
+};
+static const struct item_view sample_walked[] = {
+    {.id = 1, .body = TEXT("a")},
+    {.id = 3, .deliveries = 1, .is_leased = true},
+    {.id = 4, .deliveries = 2, .is_leased = true},
+    {.id = 5, .deliveries = 1},
+    {.id = 7, .deliveries = 1, .is_leased = true},
+    {.id = 9, .deliveries = 1, .is_leased = true},
 };
 static const struct refusal sample_refusals[] = {{9, MQ_TOO_MANY_DONE}, {UINT64_MAX, MQ_LEASE_LOST}};
 static const struct queue_stat sample_queues[] = {
@@ -189,6 +205,13 @@ static const struct answer sample_answers[] = {
     {.verb = MQ_VERB_SHUT_DOWN, .number = 11, .status = MQ_NO_QUEUE, .text = TEXT("no queue \"jobs\"")},
     {.verb = MQ_VERB_PURGE, .number = 12, .status = MQ_OK, .count = 5},
     {.verb = MQ_VERB_PEEK, .number = 13, .status = MQ_OK, .items = sample_items, .item_count = 2},
+    {.verb = MQ_VERB_PEEK,
+     .number = 13,
+     .status = MQ_OK,
+     .newest = UINT64_MAX,
+     .text = TEXT("and more"),
+     .items = sample_walked,
+     .item_count = COUNT(sample_walked)},
     {.verb = MQ_VERB_STAT, .number = 14, .status = MQ_OK, .queues = sample_queues, .queue_count = 1},
     {.verb = MQ_VERB_STAT, .number = 15, .status = MQ_OK, .broker = &sample_broker},
     {.verb = MQ_VERB_STAT, .number = 16, .status = MQ_NO_QUEUE},

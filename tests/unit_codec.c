@@ -51,6 +51,8 @@ static void check_request(const struct request *seen, const struct request *expe
     CHECK_EQUAL(seen->immediate, expected->immediate);
     CHECK_EQUAL(seen->force, expected->force);
     CHECK_EQUAL(seen->last, expected->last);
+    CHECK_EQUAL(seen->by_id, expected->by_id);
+    CHECK_EQUAL(seen->leased, expected->leased);
     CHECK_EQUAL(seen->create, expected->create);
 }
 
@@ -106,6 +108,7 @@ static void check_answer_lists(const struct answer *seen, const struct answer *e
     for (size_t i = 0; i < seen->item_count; i++) {
         CHECK_EQUAL(seen->items[i].id, expected->items[i].id);
         CHECK_EQUAL(seen->items[i].deliveries, expected->items[i].deliveries);
+        CHECK_EQUAL(seen->items[i].is_leased, expected->items[i].is_leased);
         CHECK(same(seen->items[i].body, expected->items[i].body));
         CHECK(same(seen->items[i].key, expected->items[i].key));
     }
@@ -130,6 +133,7 @@ static void check_answer(const struct answer *seen, const struct answer *expecte
     CHECK(same(seen->text, expected->text));
     CHECK_EQUAL(seen->count, expected->count);
     CHECK(same_ranges(seen->ids, seen->id_range_count, expected->ids, expected->id_range_count));
+    CHECK_EQUAL(seen->newest, expected->newest);
     CHECK_EQUAL(seen->lease_ms, expected->lease_ms);
     CHECK_EQUAL(seen->broker != NULL, expected->broker != NULL);
     if (seen->broker)
@@ -408,7 +412,7 @@ static void the_size_of_an_item_is_an_upper_bound_of_what_it_adds(void)
     struct bytes empty, full;
     for (size_t b = 0; b < COUNT(sizes); b++) {
         for (size_t k = 0; k < 6; k++) {
-            struct item_view item = {UINT64_MAX, UINT32_MAX, {data, sizes[b]}, {data, sizes[k]}};
+            struct item_view item = {UINT64_MAX, UINT32_MAX, false, {data, sizes[b]}, {data, sizes[k]}};
             struct answer get = {.verb = MQ_VERB_GET, .number = 1, .items = &item};
             CHECK_EQUAL(codec_encode_answer(here, &get, &empty), MQ_OK);
             get.item_count = 1;

@@ -203,6 +203,32 @@ static void peek(struct pair *p)
     check_seen(seen, p->waiting + p->waiting_count - count, count);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    return ((const struct known *)a)->id < ((const struct known *)b)->id ? -1 : 1;
+}
+
+/* Those that were never taken, from some id on, upwards: what the pile does not have. */
+static void walk(struct pair *p)
+{
+    uint64_t after = next_random(p, 3) ? next_random(p, p->next_id + 1) : 0;
+    size_t steps = next_random(p, 2 * SHOWN_MAX);
+    struct record *record = order_fresh_after(&p->order, after);
+    if (p->waiting_count)
+        qsort(p->waiting, p->waiting_count, sizeof *p->waiting, compare_ids);
+    for (size_t i = 0; i < p->waiting_count; i++) {
+        if (p->waiting[i].id <= after || p->waiting[i].item || p->order.kind == MQ_KIND_PRIORITY)
+            continue;
+        if (steps-- == 0)
+            return;
+        CHECK(record != NULL);
+        CHECK_EQUAL(record_id(record), p->waiting[i].id);
+        record =
+            steps % 3 ? order_fresh_up(&p->order, record) : order_fresh_after(&p->order, p->waiting[i].id);
+    }
+    CHECK(record == NULL);
+}
+
 static void discard(struct pair *p)
 {
     struct size_pair size;
@@ -224,7 +250,8 @@ static void pair_done(struct pair *p)
 static void compare_with_sorting(enum mq_kind kind, size_t body_max)
 {
     static struct pair p;
-    void (*const steps[])(struct pair * p) = {put, put, put_slowly, take, take, give_back, finish, peek};
+    void (*const steps[])(struct pair * p) = {put,       put,    put_slowly, take, take,
+                                              give_back, finish, peek,       walk};
     pair_init(&p, kind, body_max);
     for (int i = 0; i < 2000; i++) {
         steps[next_random(&p, sizeof steps / sizeof *steps)](&p);

@@ -17,6 +17,7 @@ enum {
     MODEL_KEY_SIZE = 64,
     MODEL_ROWS = 64,
     MODEL_ITEM_MARGIN = 32, /* bytes that an item adds to a frame */
+    MODEL_FAIR = 1 << 20,   /* ... and a page of a walk has so many of all of them */
     TAG_SIZE = 8            /* a body begins with its tag, by which the item is told from all others */
 };
 
@@ -63,6 +64,7 @@ struct model_call {
 struct model_look {
     struct model_item items[MODEL_ROWS];
     size_t item_count;
+    uint64_t newest;
     struct model_queue queues[MODEL_QUEUES];
     struct queue_stat stats[MODEL_QUEUES];
     size_t queue_count;

@@ -86,10 +86,10 @@ static void look_at_list(const struct model *m, struct model_look *look, struct 
     }
 }
 
-/* What does not fit a frame is left out, but for the first. */
-static void cut_items(const struct model *m, struct model_look *look)
+/* What does not fit is left out, but for the first. */
+static void cut_items(struct model_look *look, size_t room)
 {
-    size_t size = 0, room = model_frame_room(m);
+    size_t size = 0;
     for (size_t i = 0; i < look->item_count; i++) {
         size += look->items[i].size + look->items[i].key_size + MODEL_ITEM_MARGIN;
         if (i > 0 && size > room)
@@ -125,7 +125,31 @@ static enum mq_status look_at_items(const struct model *m, struct model_look *lo
         look->items[i] = look->items[look->item_count - 1 - i];
         look->items[look->item_count - 1 - i] = item;
     }
-    cut_items(m, look);
+    cut_items(look, model_frame_room(m));
+    return MQ_OK;
+}
+
+static enum mq_status look_by_id(const struct model *m, struct model_look *look, const struct model_queue *q,
+                                 const struct request *req)
+{
+    if (!q)
+        return MQ_NO_QUEUE;
+    SIM_REQUIRE(req->max <= MODEL_ROWS, "too many rows for the model");
+    for (uint64_t after = req->after_number; look->item_count < req->max;) {
+        const struct model_item *next = NULL;
+        for (size_t i = 0; i < m->item_count; i++) {
+            const struct model_item *item = m->items[i];
+            if (item->queue == q && item->id > after && (!item->holder || req->leased) &&
+                (!next || item->id < next->id))
+                next = item;
+        }
+        if (!next)
+            break;
+        look->items[look->item_count++] = *next;
+        after = next->id;
+    }
+    cut_items(look, model_frame_room(m) < MODEL_FAIR ? model_frame_room(m) : MODEL_FAIR);
+    look->newest = m->next_item - 1;
     return MQ_OK;
 }
 
@@ -205,7 +229,7 @@ void model_look(struct model *m, struct model_call *call, const struct request *
     struct model_look *look = call->look = sim_alloc(sizeof *look);
     enum mq_status status = MQ_OK;
     if (req->verb == MQ_VERB_PEEK)
-        status = look_at_items(m, look, q, req);
+        status = req->by_id ? look_by_id(m, look, q, req) : look_at_items(m, look, q, req);
     else if (req->verb == MQ_VERB_SESSIONS)
         look_at_sessions(m, look, req);
     else if (req->verb == MQ_VERB_LIST)
@@ -295,6 +319,7 @@ void model_compare_look(const struct model_call *call, const struct answer *answ
         compare_session(&answer->sessions[i], &look->sessions[i]);
     if (call->verb != MQ_VERB_PEEK)
         return;
+    SAME(answer, look, newest);
     SIM_REQUIRE(answer->item_count == look->item_count, "a peek shows %zu items, not %zu", answer->item_count,
                 look->item_count);
     for (size_t i = 0; i < look->item_count; i++) {
@@ -302,6 +327,8 @@ void model_compare_look(const struct model_call *call, const struct answer *answ
         SIM_REQUIRE(seen->id == look->items[i].id, "a peek shows item %" PRIu64 ", not %" PRIu64, seen->id,
                     look->items[i].id);
         SAME(seen, &look->items[i], deliveries);
+        SIM_REQUIRE(seen->is_leased == (look->items[i].holder != NULL), "an item is%s leased",
+                    seen->is_leased ? " not" : "");
         SIM_REQUIRE(seen->body.size == look->items[i].size, "a peek shows another body");
     }
 }

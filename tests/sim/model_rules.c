@@ -339,6 +339,8 @@ static bool is_invalid(const struct model *m, const struct request *req)
         return req->max == 0 || req->max > m->options.items_max;
     if (req->verb == MQ_VERB_TASK_DONE || req->verb == MQ_VERB_RELEASE || req->verb == MQ_VERB_EXTEND)
         return req->id_count == 0 || req->id_count > m->options.items_max || req->lease_ms < 0;
+    if (req->verb == MQ_VERB_PEEK && req->by_id && req->last)
+        return true;
     return req->queue.size && memchr(req->queue.data, ' ', req->queue.size);
 }
 

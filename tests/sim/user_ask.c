@@ -231,6 +231,13 @@ static void ask_look(struct user *u, enum mq_verb verb, size_t queue)
     struct request *req = &op->x.request;
     req->max = 1 + (uint32_t)chance_below(10);
     req->last = verb == MQ_VERB_PEEK && chance_percent(50);
+    req->by_id = verb == MQ_VERB_PEEK && chance_percent(40);
+    req->last &= !req->by_id || chance_percent(3);
+    req->leased = req->by_id && chance_percent(60);
+    if (req->by_id && u->held_count && chance_percent(60))
+        req->after_number = u->held[chance_below(u->held_count)].id - chance_below(5);
+    else if (req->by_id && chance_percent(40))
+        req->after_number = u->past_id;
     if (verb == MQ_VERB_STAT && chance_percent(30))
         req->queue = (struct bytes){0};
     if (verb == MQ_VERB_SESSIONS || verb == MQ_VERB_PING)
