@@ -21,7 +21,10 @@ struct disk_calls {
     int64_t (*read)(void *context, int handle, uint64_t offset, void *data,
                     size_t size); /* bytes; less: the end */
     int (*write)(void *context, int handle, uint64_t offset, const void *data,
-                 size_t size);              /* 0: all of it */
+                 size_t size); /* 0: all of it */
+    /* Begins to bring these bytes to the disk, so that the next sync has less to do, and waits for that; a
+     * hint that promises nothing. NULL: there is nothing to be gained by it. */
+    void (*flush)(void *context, int handle, uint64_t offset, size_t size);
     int (*sync)(void *context, int handle); /* 0: all bytes of the file, and its size, are on disk */
     int (*cut)(void *context, int handle, uint64_t size);           /* 0: the file has this size */
     int (*rename)(void *context, const char *from, const char *to); /* replaces `to` */

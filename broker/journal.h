@@ -22,28 +22,39 @@
 
 struct journal;
 
+enum { JOURNAL_RESERVE_MAX = 16 };
+
 struct journal_options {
     uint64_t segment_size;     /* bytes */
     uint64_t sync_interval_ms; /* 0: each group is synced before anything depends on it */
-    uint32_t reserve;          /* spare segments kept for a full disk; 2 */
+    uint32_t reserve;          /* spare segments kept for a full disk; 2, at most JOURNAL_RESERVE_MAX */
     uint64_t salt;             /* of a directory that has none yet */
 };
 
 enum journal_state { JOURNAL_OK, JOURNAL_FULL, JOURNAL_FAILED };
 
-/* NULL: out of memory. `spares`: files of spare segments that are there already (journal_spare_name). */
+/* What lies in a directory that was recovered. */
+struct journal_files {
+    uint64_t spares; /* spare file n is there, and good: bit n - 1 */
+    uint64_t size;   /* bytes of all files */
+    uint64_t length; /* bytes of the last segment's file */
+};
+
+/* NULL: out of memory. */
 struct journal *journal_new(const struct journal_options *options, const struct recover_found *found,
-                            uint64_t spares, uint64_t now_ms);
+                            const struct journal_files *files, uint64_t now_ms);
 void journal_free(struct journal *j);
 
 /* ---- groups ---- */
 
-/* Could a group be taken now? (Not while one is being written, not when it has failed.) */
+/* Could a group be taken now? Not while one is being written, not when it has failed, and not while there is
+ * neither a segment to go on in nor a spare. */
 bool journal_is_ready(const struct journal *j);
 
-/* Should the next group open a new segment? It should if there is none yet, or the last one is full enough.
- * It can if a spare is there. */
+/* Should the next group open a new segment? It should if there is none yet, or the last one is full enough,
+ * or ends in something torn. And can it: is there a spare? */
 bool journal_wants_segment(const struct journal *j);
+bool journal_has_spare(const struct journal *j);
 uint64_t journal_next_segment(const struct journal *j);
 uint64_t journal_first_segment(const struct journal *j); /* the oldest that is there, or will be */
 
@@ -63,10 +74,10 @@ uint64_t journal_safe(const struct journal *j);
 /* Segments up to this one are needed no more, once everything taken so far is safe. */
 void journal_drop(struct journal *j, uint64_t segment);
 
-/* Asks for the next piece of the oldest segment, from `offset` on; one at a time. True: *ret_facts holds the
- * facts of the group there, valid until the next call, and *ret_next is where to go on (UINT64_MAX: that was
- * the last one, maybe with no facts). False: it is not there yet, ask again later; or it cannot be read, then
- * the journal has failed. */
+/* Asks for the group at `offset` of a segment that is not the last: from 0 on, then where *ret_next said.
+ * True: *ret_facts holds its facts, valid until the next call, and *ret_next is where to go on (UINT64_MAX:
+ * that was the last one, maybe with no facts). False: it is not there yet, ask again when a job is done; or
+ * it cannot be read, then the journal has failed: what is torn there now was whole at the start. */
 bool journal_read(struct journal *j, uint64_t segment, uint64_t offset, struct bytes *ret_facts,
                   uint64_t *ret_next);
 
@@ -77,8 +88,10 @@ enum journal_hand { JOURNAL_WRITER, JOURNAL_FILER, JOURNAL_HANDS };
 enum journal_work {
     JOURNAL_WRITE,   /* `data` at `offset` of the segment; sync it if `sync` */
     JOURNAL_SYNC,    /* the segment (with an interval) */
-    JOURNAL_PREPARE, /* make spare file `spare`, of segment_size zeros, and sync it */
-    JOURNAL_DROP,    /* segment -> spare file `spare`, or (spare 0) remove it */
+    JOURNAL_PREPARE, /* write `size` zeros at `offset` of spare file `spare`; at 0 it is made, at
+                        segment_size it is synced */
+    JOURNAL_DROP,    /* segment -> spare file `spare`, or (spare 0) remove it; either is synced. ret_size: the
+                        file's size; if that is less than segment_size, it is removed and `spare` becomes 0 */
     JOURNAL_DISCARD, /* remove spare file `spare` */
     JOURNAL_READ     /* `size` bytes at `offset` of the segment into `data`; ret_size: how many there were */
 };
@@ -94,7 +107,7 @@ struct journal_job {
     bool seals; /* write: `data` is a group whose head is to be sealed (group, salt) */
     struct group_head group;
     uint64_t salt;
-    int error; /* when done: 0, or a negative errno */
+    int error; /* when done: 0, or a negative errno; a sync that fails is never -ENOSPC */
 };
 
 /* The next job of this hand; false: none. It must be done before another is asked for. */
@@ -104,6 +117,9 @@ void journal_job_done(struct journal *j, uint64_t now_ms, enum journal_hand hand
 /* When journal_next_job() should be asked again though nothing has come back (interval, retry of a spare). */
 uint64_t journal_deadline_ms(const struct journal *j);
 void journal_tick(struct journal *j, uint64_t now_ms);
+
+/* What has been written is synced now, not when the interval is over. */
+void journal_hurry(struct journal *j);
 
 void journal_spare_name(uint64_t spare, char ret_name[DISK_NAME_MAX]); /* "7.spare" */
 uint64_t journal_spare_of_name(const char *name);                      /* 0: it is no such name */
@@ -126,11 +142,20 @@ void journal_check(const struct journal *j);
 
 /* ---- doing it ---- */
 
-/* Does the job on a disk and sets its error. Handles of open segments are kept in `hands`, one a hand. */
+/* Once, after recover(), before anything that was read is told to anybody: syncs the last segment and all
+ * names, since what a killed broker had written need not be on disk, and removes spares of another size and
+ * such as were not finished. 0, or a negative errno. */
+int journal_begin(struct disk *disk, const struct recover_found *found, uint64_t segment_size,
+                  struct journal_files *ret_files);
+
+/* The segment that the writer has open; {.handle = -1}: none. Each hand has one. */
 struct journal_handle {
-    int handle; /* -1: none */
+    int handle;
     uint64_t segment;
 };
+
+/* Does the job on a disk and sets its error. */
 void journal_do(struct disk *disk, struct journal_handle *open, struct journal_job *job);
+void journal_close(struct disk *disk, struct journal_handle *open);
 
 #endif

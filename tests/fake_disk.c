@@ -199,8 +199,18 @@ static int do_sync_names(void *context)
     return (int)end(f, error);
 }
 
-static const struct disk_calls calls = {do_list, do_open, do_close,  do_read,   do_write,
-                                        do_sync, do_cut,  do_rename, do_remove, do_sync_names};
+static const struct disk_calls calls = {
+    .list = do_list,
+    .open = do_open,
+    .close = do_close,
+    .read = do_read,
+    .write = do_write,
+    .sync = do_sync,
+    .cut = do_cut,
+    .rename = do_rename,
+    .remove = do_remove,
+    .sync_names = do_sync_names,
+};
 
 struct fake_disk *fake_disk_new(void)
 {

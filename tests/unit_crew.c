@@ -1,0 +1,119 @@
+/* unit_crew.c - the journal's threads on a real directory. */
+#include "crew.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SEGMENT = 256 << 10, DEADLINE_MS = 30000 };
+
+struct bench {
+    char path[64];
+    struct disk disk;
+    struct journal *journal;
+    struct crew *crew;
+    uint64_t position;
+};
+
+static void bench_begin(struct bench *b)
+{
+    struct journal_options options = {.segment_size = SEGMENT, .reserve = 2, .salt = 5};
+    struct recover_found found = {0};
+    struct journal_files files;
+    *b = (struct bench){.path = "/tmp/unit_crew_XXXXXX"};
+    CHECK(mkdtemp(b->path) != NULL);
+    CHECK_EQUAL(disk_open(b->path, &b->disk), 0);
+    CHECK_EQUAL(disk_lock(&b->disk), 0);
+    CHECK_EQUAL(journal_begin(&b->disk, &found, SEGMENT, &files), 0);
+    b->journal = journal_new(&options, &found, &files, 0);
+    b->crew = crew_new(b->journal, &b->disk);
+    CHECK(b->journal && b->crew);
+}
+
+/* Waits until a job is done. */
+static void turn(struct bench *b)
+{
+    struct pollfd event = {.fd = crew_descriptor(b->crew), .events = POLLIN};
+    crew_turn(b->crew, 0);
+    CHECK_EQUAL(poll(&event, 1, DEADLINE_MS), 1);
+    crew_turn(b->crew, 0);
+}
+
+static void put_group(struct bench *b, size_t size)
+{
+    while (!journal_is_ready(b->journal))
+        turn(b);
+    size_t capacity = GROUP_HEAD_SIZE + size + GROUP_ALIGNMENT;
+    uint8_t *data = malloc(capacity);
+    memset(data, 1, capacity);
+    b->position += size;
+    bool opens = journal_wants_segment(b->journal) && journal_has_spare(b->journal);
+    journal_take(b->journal, 0, data, GROUP_HEAD_SIZE + size, capacity, b->position, opens);
+    crew_turn(b->crew, 0);
+    free(journal_give_back(b->journal, &capacity));
+}
+
+static void remove_file(void *context, const char *name, uint64_t size)
+{
+    struct bench *b = context;
+    (void)size;
+    CHECK_EQUAL(b->disk.calls->remove(b->disk.context, name), 0);
+}
+
+static void bench_end(struct bench *b)
+{
+    crew_free(b->crew);
+    journal_free(b->journal);
+    CHECK_EQUAL(b->disk.calls->list(b->disk.context, remove_file, b), 0);
+    disk_close(&b->disk);
+    CHECK_EQUAL(rmdir(b->path), 0);
+}
+
+static void groups_become_safe_and_the_descriptor_tells(void)
+{
+    struct bench b;
+    bench_begin(&b);
+    for (int i = 0; i < 500; i++)
+        put_group(&b, 5000);
+    while (journal_safe(b.journal) < b.position)
+        turn(&b);
+    struct journal_stat stat;
+    journal_stat(b.journal, &stat);
+    CHECK_EQUAL(stat.state, JOURNAL_OK);
+    CHECK_EQUAL(stat.groups, 500);
+    CHECK(stat.segments > 5);
+    bench_end(&b);
+}
+
+static void it_ends_while_a_job_is_under_way(void)
+{
+    struct bench b;
+    bench_begin(&b);
+    put_group(&b, 5000);
+    bench_end(&b);
+}
+
+static void a_second_broker_does_not_get_the_directory(void)
+{
+    struct bench b;
+    struct disk other;
+    bench_begin(&b);
+    CHECK_EQUAL(disk_open(b.path, &other), 0);
+    CHECK_EQUAL(disk_lock(&other), -EWOULDBLOCK);
+    disk_close(&other);
+    bench_end(&b);
+}
+
+static const struct unit_test tests[] = {
+    UNIT(groups_become_safe_and_the_descriptor_tells),
+    UNIT(it_ends_while_a_job_is_under_way),
+    UNIT(a_second_broker_does_not_get_the_directory),
+};
+
+int main(void)
+{
+    return unit_run("crew", tests, sizeof tests / sizeof *tests);
+}
