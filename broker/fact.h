@@ -3,28 +3,57 @@
  * The engine appends facts in the order of its rules; whoever reads them back in that order can build the
  * same queues, items, leases, sessions and unconfirmed answers again. A fact is a kind (one byte), a size
  * (four bytes, little-endian) and as many bytes of fields: numbers as LEB128 varints, signed ones zigzag,
- * texts as a size and bytes. Fields that a kind does not have are not written, and read as zero.
+ * texts as a size and bytes, settings as `given` and those that are given. The first line of each kind below
+ * names its fields in their order; all others are zero. `cause` is session and call, 0 and 0 where no request
+ * caused it.
  *
- *     kind        its fields, in this order; `cause` is session and call, 0 and 0 where no request caused it
- *     CHECKPOINT  count (bytes of the facts that follow and belong to it), first_id (next item),
- *                 next_session, next_queue, segment (the first one that is needed)
- *     IDS         first_id: all ids below it may have been given
- *     QUEUE       cause, queue, name, created, settings, flags (SHUT_DOWN, IMMEDIATE), time_ms (made),
- * totals. Made, or changed: it replaces what was known. IMMEDIATE also discards what waits REMOVED     cause,
- * queue, count PURGED      cause, queue, count: all that waits in it is discarded STORED      cause, queue,
- * time_ms, first_id, total (items in the request), flags (PARTIAL), then items: key (only in priority
- * queues), body; ids count up from first_id MOVED       queue, first_id (the item's), time_ms (stored),
- * deliveries, cause (of the lease; session 0: the item waits), lease_ms, flags (AUTO_DONE, KEYED), then one
- * item as above. An item that is already known by this id is the same one TAKEN       cause, queue, lease_ms,
- * flags (AUTO_DONE), count (items), redelivered, then runs of ids DONE        cause, then runs of ids
- *     RETURNED    cause (call 0: the lease was over), flags (UNTOUCHED, LOST: remembered as lost), runs of
- * ids EXTENDED    cause, lease_ms, then runs of ids REFUSED     cause, then pairs of id and status: refusals
- * of the DONE, RETURNED or EXTENDED before it, or of a request that changed nothing else SESSION
- * cause.session, session_id, name, time_ms (since), next_number, lapses, flags (ENDED) CALL        cause,
- * verb, status, count, total, lease_ms, flags (AUTO_DONE, PARTIAL, CUT), then runs of ids. Only in
- * checkpoints: an answer that is not confirmed CONFIRMED   cause.session, then runs of request numbers LAPSED
- * cause.session: its grace is over, its leases go back GONE        cause.session: it said bye, or is
- * forgotten; what it holds goes back
+ * CHECKPOINT
+ *   - count, first_id (next item), next_session, next_queue, segment (the first one that is needed)
+ *   - So many bytes of facts behind it belong to it: queues, sessions and calls as they are at this moment.
+ * IDS
+ *   - first_id
+ *   - All ids below it may have been given.
+ * QUEUE
+ *   - cause, queue, name, created, settings, flags (SHUT_DOWN, IMMEDIATE), time_ms (made), totals
+ *   - Made, or changed: it replaces what was known. IMMEDIATE also discards what waits.
+ * REMOVED
+ *   - cause, queue, count
+ * PURGED
+ *   - cause, queue, count
+ *   - All that waits in it is discarded.
+ * STORED
+ *   - cause, queue, time_ms, first_id, total (items in the request), flags (PARTIAL), then items
+ *   - An item is key (only in priority queues) and body; ids count up from first_id.
+ * MOVED
+ *   - queue, first_id (the item's), time_ms (stored), deliveries, cause (of the lease; session 0: the item
+ *     waits; call 0: its get is confirmed), lease_ms, flags (AUTO_DONE, KEYED), then one item
+ *   - An item that is already known by this id is the same one.
+ * TAKEN
+ *   - cause, queue, lease_ms, flags (AUTO_DONE), count (items), redelivered, then runs of ids
+ * DONE
+ *   - cause, then runs of ids
+ * RETURNED
+ *   - cause (call 0: the lease was over), flags (UNTOUCHED, LOST: remembered as lost), then runs of ids
+ * EXTENDED
+ *   - cause, lease_ms, then runs of ids
+ * REFUSED
+ *   - cause, then pairs of id and status
+ *   - Refusals of the DONE, RETURNED or EXTENDED before it, of a request that changed nothing else, or of the
+ *     CALL before it.
+ * SESSION
+ *   - cause.session, session_id, name, time_ms (since), next_number, lapses, flags (ENDED)
+ * CALL
+ *   - cause, verb, status, count, total, lease_ms, flags (AUTO_DONE, PARTIAL, CUT), then runs of ids
+ *   - Only in checkpoints: an answer that is not confirmed. Ids: of a put, those stored; of a get, those that
+ *     are still held, in the order of the answer.
+ * CONFIRMED
+ *   - cause.session, then runs of request numbers
+ * LAPSED
+ *   - cause.session
+ *   - Its grace is over, its leases go back.
+ * GONE
+ *   - cause.session
+ *   - It said bye, or is forgotten; what it holds goes back.
  *
  * Nothing is ever renumbered. A kind that a reader does not know makes the log a newer one, not a bad one.
  *
@@ -91,6 +120,7 @@ struct fact {
     struct fact_totals totals;
     uint8_t session_id[MQ_SESSION_ID_SIZE];
     struct bytes rest; /* reading: items, runs or refusals that are still to be read; valid like the facts */
+    uint64_t last_run; /* reading: where the run before ended */
 };
 
 /* ---- writing ---- */
@@ -106,7 +136,7 @@ enum {
 
 struct facts {
     bool is_on;     /* else nothing is written, and all is safe */
-    bool is_broken; /* something could not be written down */
+    bool is_broken; /* something could not be written down, and nothing is any more */
     uint8_t *data;  /* FACTS_HEAD bytes, then facts */
     size_t size, capacity;
     size_t open;       /* offset of the fact being written; 0: none */
@@ -119,7 +149,8 @@ struct facts {
 void facts_init(struct facts *f, bool is_on);
 void facts_done(struct facts *f);
 
-/* Room for so many bytes of facts. False: out of memory, nothing changed. Always true if they are off. */
+/* Room for so many bytes of facts. False: out of memory, or broken; nothing changed. Always true if they are
+ * off. */
 bool facts_reserve(struct facts *f, size_t bytes);
 
 /* A whole fact without items, runs and refusals (`rest` is not looked at). The first form is for facts that
@@ -131,20 +162,38 @@ void facts_add_lazily(struct facts *f, const struct fact *fact);
  * count up by one become one run. */
 void facts_begin(struct facts *f, const struct fact *fact);
 void facts_item(struct facts *f, bool is_keyed, struct bytes key, struct bytes body);
-void facts_id(struct facts *f, uint64_t id);
 void facts_ids(struct facts *f, struct range ids); /* first..last */
+static inline void facts_id(struct facts *f, uint64_t id)
+{
+    if (f->run.first && id == f->run.last + 1)
+        f->run.last = id;
+    else
+        facts_ids(f, (struct range){id, id});
+}
 void facts_refusal(struct facts *f, struct refusal refusal);
 void facts_end(struct facts *f);
 void facts_end_lazily(struct facts *f); /* nobody waits for it */
+
+/* All facts behind the CHECKPOINT at `at` (what facts_size() was before it) belong to it. */
+void facts_count(struct facts *f, size_t at);
+
+/* Forgets all that was written since the mark, as if it had never been; nothing may have been taken since. */
+struct facts_mark {
+    size_t size;
+    uint64_t needed;
+    bool is_broken;
+};
+struct facts_mark facts_mark(const struct facts *f);
+void facts_undo(struct facts *f, struct facts_mark mark);
 
 /* Are there any? And the position behind the last one, counted in bytes of facts since the beginning. */
 bool facts_are_there(const struct facts *f);
 size_t facts_size(const struct facts *f); /* without the head */
 uint64_t facts_position(const struct facts *f);
 
-/* Takes them away: *ret_data (FACTS_HEAD bytes, then facts; `*ret_size` in all) is the caller's, to be freed
- * or given as `empty` later. `empty` of `capacity` bytes becomes the new buffer; NULL is fine, then memory is
- * got when it is needed. */
+/* Takes them away (there must be some): *ret_data (FACTS_HEAD bytes, then facts; `*ret_size` in all) is the
+ * caller's, to be freed or given as `empty` later. `empty` of `capacity` bytes becomes the new buffer; NULL
+ * is fine, then memory is got when it is needed. */
 void facts_take(struct facts *f, uint8_t *empty, size_t capacity, uint8_t **ret_data, size_t *ret_size,
                 size_t *ret_capacity);
 

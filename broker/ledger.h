@@ -19,7 +19,8 @@ struct ledger_page;
 
 struct ledger {
     struct table pages;       /* by number: id / LEDGER_PAGE_IDS */
-    struct ledger_page *last; /* looked up last; NULL: none */
+    struct ledger_page *last; /* in which an id ended last; NULL: none */
+    struct ledger_page *open; /* in which ids came to life last; NULL: none */
     uint64_t *counts;         /* live ids by segment, from `oldest` on */
     size_t count_capacity;
     uint64_t oldest, newest; /* segments */
@@ -31,7 +32,8 @@ enum { LEDGER_PAGE_IDS = 4096 };
 void ledger_init(struct ledger *l);
 void ledger_done(struct ledger *l);
 
-/* Makes room for these ids in any segment up to `segment`. False: out of memory, nothing changed. */
+/* Makes room for these ids in any segment up to `segment`; segments count up. False: out of memory, nothing
+ * changed. */
 bool ledger_reserve(struct ledger *l, uint64_t first, uint64_t count, uint64_t segment);
 
 /* Ids that were not alive come to life in this segment; there must be room. */
@@ -42,9 +44,9 @@ bool ledger_is_live(const struct ledger *l, uint64_t id);
 /* May anything alive lie in this segment or an older one? */
 bool ledger_is_needed(const struct ledger *l, uint64_t segment);
 
-/* A live item of the oldest segments was written again, in this segment. */
+/* A live item of the oldest segments was written again, in this segment; there must be room (reserve it). */
 void ledger_move(struct ledger *l, uint64_t id, uint64_t segment);
-/* All that lived in segments up to this one has been written again. */
+/* All that lived in segments up to this one has been written again, in later ones. */
 void ledger_moved(struct ledger *l, uint64_t segment);
 
 void ledger_check(const struct ledger *l); /* asserts that counts are what a walk finds */
