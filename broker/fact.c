@@ -23,7 +23,7 @@ const char *fact_kind_name(enum fact_kind kind)
         [FACT_MOVED] = "MOVED",           [FACT_TAKEN] = "TAKEN",       [FACT_DONE] = "DONE",
         [FACT_RETURNED] = "RETURNED",     [FACT_EXTENDED] = "EXTENDED", [FACT_REFUSED] = "REFUSED",
         [FACT_SESSION] = "SESSION",       [FACT_CALL] = "CALL",         [FACT_CONFIRMED] = "CONFIRMED",
-        [FACT_LAPSED] = "LAPSED",         [FACT_GONE] = "GONE",
+        [FACT_LAPSED] = "LAPSED",         [FACT_GONE] = "GONE",         [FACT_DROPPED] = "DROPPED",
     };
     const char *name = (unsigned)kind < FACT_KINDS ? names[kind] : NULL;
     return name ? name : "?";
@@ -177,7 +177,11 @@ static void settings(struct pass *p, struct settings *s)
         signed_number(p, &s->maxsize);
     if (s->given & MQ_SETTING_LEASE)
         signed_number(p, &s->lease_ms);
-    p->is_bad |= kind > MQ_KIND_PRIORITY || (s->given & ~(uint32_t)MQ_SETTINGS_ALL);
+    uint32_t is_transient = s->is_transient;
+    if (s->given & MQ_SETTING_TRANSIENT)
+        small(p, &is_transient);
+    s->is_transient = is_transient;
+    p->is_bad |= is_transient > 1 || kind > MQ_KIND_PRIORITY || (s->given & ~(uint32_t)MQ_SETTINGS_ALL);
     s->kind = (enum mq_kind)kind;
 }
 
@@ -197,9 +201,17 @@ INLINE void cause(struct pass *p, struct fact *f)
     number(p, &f->cause.call);
 }
 
+static void verb(struct pass *p, struct fact *f)
+{
+    uint32_t number_of_verb = (uint32_t)f->verb;
+    small(p, &number_of_verb);
+    f->verb = (enum mq_verb)number_of_verb;
+}
+
 static void fields_of_queue(struct pass *p, struct fact *f)
 {
     cause(p, f);
+    verb(p, f);
     number(p, &f->queue);
     text(p, &f->name);
     settings(p, &f->created);
@@ -222,15 +234,14 @@ static void fields_of_session(struct pass *p, struct fact *f)
 
 static void fields_of_call(struct pass *p, struct fact *f)
 {
-    uint32_t verb = (uint32_t)f->verb, status = (uint32_t)f->status;
+    uint32_t status = (uint32_t)f->status;
     cause(p, f);
-    small(p, &verb);
+    verb(p, f);
     small(p, &status);
     number(p, &f->count);
     number(p, &f->total);
     signed_number(p, &f->lease_ms);
     small(p, &f->flags);
-    f->verb = (enum mq_verb)verb;
     f->status = (enum mq_status)status;
 }
 
@@ -301,8 +312,14 @@ INLINE void fields(struct pass *p, struct fact *f)
         signed_number(p, &f->lease_ms);
         break;
     case FACT_DONE:
+        cause(p, f);
+        break;
     case FACT_REFUSED:
         cause(p, f);
+        verb(p, f);
+        break;
+    case FACT_DROPPED:
+        number(p, &f->segment);
         break;
     case FACT_SESSION:
         fields_of_session(p, f);

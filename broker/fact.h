@@ -14,8 +14,9 @@
  *   - first_id
  *   - All ids below it may have been given.
  * QUEUE
- *   - cause, queue, name, created, settings, flags (SHUT_DOWN, IMMEDIATE), time_ms (made), totals
- *   - Made, or changed: it replaces what was known. IMMEDIATE also discards what waits.
+ *   - cause, verb, queue, name, created, settings, flags (SHUT_DOWN, IMMEDIATE), time_ms (made), totals
+ *   - Made, or changed, by a request of this verb (0: by none): it replaces what was known. IMMEDIATE also
+ *     discards what waits.
  * REMOVED
  *   - cause, queue, count
  * PURGED
@@ -37,7 +38,7 @@
  * EXTENDED
  *   - cause, lease_ms, then runs of ids
  * REFUSED
- *   - cause, then pairs of id and status
+ *   - cause, verb, then pairs of id and status
  *   - Refusals of the DONE, RETURNED or EXTENDED before it, of a request that changed nothing else, or of the
  *     CALL before it.
  * SESSION
@@ -54,6 +55,9 @@
  * GONE
  *   - cause.session
  *   - It said bye, or is forgotten; what it holds goes back.
+ * DROPPED
+ *   - segment
+ *   - Segments up to it are needed no more, and may be missing.
  *
  * Nothing is ever renumbered. A kind that a reader does not know makes the log a newer one, not a bad one.
  *
@@ -83,6 +87,7 @@ enum fact_kind {
     FACT_CONFIRMED = 15,
     FACT_LAPSED = 16,
     FACT_GONE = 17,
+    FACT_DROPPED = 18,
     FACT_KINDS
 };
 

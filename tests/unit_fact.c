@@ -38,6 +38,7 @@ static void check_same_settings(const struct settings *a, const struct settings 
     CHECK_EQUAL(a->kind, b->kind);
     CHECK_EQUAL(a->maxsize, b->maxsize);
     CHECK_EQUAL(a->lease_ms, b->lease_ms);
+    CHECK_EQUAL(a->is_transient, b->is_transient);
 }
 
 static void check_same_numbers(const struct fact *a, const struct fact *b)
@@ -82,6 +83,7 @@ static struct settings any_settings(void)
         s.maxsize = (int64_t)any_number();
     if (s.given & MQ_SETTING_LEASE)
         s.lease_ms = (int64_t)any_number();
+    s.is_transient = s.given & MQ_SETTING_TRANSIENT && next_random() % 2;
     return s;
 }
 
@@ -104,6 +106,7 @@ static struct fact any_fact_of_place(enum fact_kind kind)
         return fact;
     }
     fact.cause.call = any_number();
+    fact.verb = MQ_VERB_SET;
     fact.queue = any_number();
     fact.totals = (struct fact_totals){any_number(), any_number(), any_number(),
                                        any_number(), any_number(), any_number()};
@@ -158,8 +161,11 @@ static struct fact any_fact(enum fact_kind kind)
                              .count = count,
                              .redelivered = any_number()};
     case FACT_DONE:
-    case FACT_REFUSED:
         return (struct fact){.kind = kind, .cause = {session, call}};
+    case FACT_REFUSED:
+        return (struct fact){.kind = kind, .cause = {session, call}, .verb = MQ_VERB_EXTEND};
+    case FACT_DROPPED:
+        return (struct fact){.kind = kind, .segment = any_number()};
     case FACT_RETURNED:
         return (struct fact){.kind = kind, .cause = {session, call}, .flags = flags};
     case FACT_EXTENDED:
@@ -436,9 +442,10 @@ static void what_makes_no_sense_is_refused_with_a_reason(void)
                                           0xFF,      0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2},
                          id_zero[] = {FACT_DONE, 4, 0, 0, 0, 1, 1, 0, 0},
                          id_over[] = {FACT_DONE, 5, 0, 0, 0, 1, 1, 1, 1, 0},
-                         odd_setting[] = {FACT_QUEUE, 12,   0,    0, 0, 1, 1, 1, 1,
-                                          'q',        0x80, 0x80, 2, 0, 0, 0, 0},
-                         odd_kind[] = {FACT_QUEUE, 12, 0, 0, 0, 1, 1, 1, 1, 'q', 1, 3, 0, 0, 0, 0, 0},
+                         odd_setting[] = {FACT_QUEUE, 14,   0,    0, 0, 1, 1, 0, 1, 1,
+                                          'q',        0x80, 0x80, 2, 0, 0, 0, 0, 0},
+                         odd_kind[] = {FACT_QUEUE, 13, 0, 0, 0, 1, 1, 0, 1, 1, 'q', 1, 3, 0, 0, 0, 0, 0},
+                         odd_transient[] = {FACT_QUEUE, 13, 0, 0, 0, 1, 1, 0, 1, 1, 'q', 8, 2, 0, 0, 0, 0, 0},
                          odd_flags[] = {FACT_RETURNED, 7, 0, 0, 0, 1, 1, 0x80, 0x80, 0x80, 0x80, 0x10};
     CHECK(why_not(unknown, sizeof unknown) != NULL);
     CHECK(why_not(none, sizeof none) != NULL);
@@ -449,6 +456,7 @@ static void what_makes_no_sense_is_refused_with_a_reason(void)
     CHECK(why_not(id_over, sizeof id_over) != NULL);
     CHECK(why_not(odd_setting, sizeof odd_setting) != NULL);
     CHECK(why_not(odd_kind, sizeof odd_kind) != NULL);
+    CHECK(why_not(odd_transient, sizeof odd_transient) != NULL);
     CHECK(why_not(odd_flags, sizeof odd_flags) != NULL);
 }
 
