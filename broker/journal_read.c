@@ -114,7 +114,7 @@ static const uint8_t *next_group(struct journal *j, struct group_head *ret_head)
     const uint8_t *bytes = bytes_at(j, r->segment, r->at, GROUP_HEAD_SIZE);
     if (!bytes)
         return NULL;
-    bool is_one = group_peek((struct bytes){bytes, GROUP_HEAD_SIZE}, r->segment, ret_head);
+    bool is_one = group_peek((struct bytes){bytes, GROUP_HEAD_SIZE}, r->segment, j->salt, ret_head);
     size_t size = is_one && !(ret_head->flags & GROUP_GAP) ? group_bytes(ret_head->size) : GROUP_HEAD_SIZE;
     if (is_one)
         bytes = bytes_at(j, r->segment, r->at, size);
