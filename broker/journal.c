@@ -209,6 +209,7 @@ static bool writer_job(struct journal *j, struct journal_job *job)
 static void synced_until(struct journal *j, uint64_t sequence)
 {
     j->synced = sequence;
+    j->on_disk = j->written_position;
     j->unsafe -= j->unsynced;
     j->unsynced = 0;
     j->due_ms = UINT64_MAX;
@@ -232,7 +233,7 @@ static void group_written(struct journal *j, const struct journal_job *job)
     }
     j->is_named = true;
     j->written = j->group.sequence + 1;
-    j->safe = j->group.position;
+    j->safe = j->written_position = j->group.position;
     j->unsynced += j->group.size;
     j->groups++;
     j->bytes += job->size;
@@ -332,11 +333,14 @@ void journal_stat(const struct journal *j, struct journal_stat *ret_stat)
         .spares = journal_spare_count(j),
         .segment_size = j->options.segment_size,
         .size = j->size,
+        .reserved = smaller(journal_spare_count(j), j->options.reserve) * j->options.segment_size,
         .used = j->used,
         .groups = j->groups,
         .bytes = j->bytes,
         .synced = j->sync_count,
         .unsafe = j->unsafe,
+        .on_disk = j->on_disk,
+        .is_open = !j->must_open,
     };
 }
 

@@ -131,10 +131,13 @@ struct journal_stat {
     int error; /* of the failure, or of the full disk: negative errno */
     uint64_t segments, spares, segment_size;
     uint64_t size;          /* bytes of all files */
+    uint64_t reserved;      /* of these: spares that are the reserve */
     uint64_t used;          /* bytes of groups in the last segment */
     uint64_t groups, bytes; /* written since the start */
     uint64_t synced;        /* syncs since the start */
     uint64_t unsafe;        /* bytes taken and not yet safe */
+    uint64_t on_disk;       /* the position up to which all is, whatever the mode */
+    bool is_open;           /* there is a segment that groups can go on in */
 };
 void journal_stat(const struct journal *j, struct journal_stat *ret_stat);
 

@@ -55,10 +55,10 @@ struct journal {
     struct taken group;
     uint8_t *empty; /* a block that is done with; NULL: none */
     size_t empty_capacity;
-    uint64_t safe;
-    uint64_t written, synced; /* sequences */
-    uint64_t due_ms;          /* of the next sync; UINT64_MAX: all is synced */
-    uint64_t syncing;         /* sequence below which all is synced by the sync under way */
+    uint64_t safe, written_position, on_disk; /* positions */
+    uint64_t written, synced;                 /* sequences */
+    uint64_t due_ms;                          /* of the next sync; UINT64_MAX: all is synced */
+    uint64_t syncing;                         /* sequence below which all is synced by the sync under way */
 
     uint64_t spares;              /* ready: bit n - 1 */
     uint64_t preparing, prepared; /* spare file that is being made, and its bytes; 0: none */

@@ -2,9 +2,16 @@
  * another, and old ones are gone through until space follows live data. Pure, hence the same in the loop and
  * in the simulator.
  *
- * Space: the log may take 2 x what lives in it and 3 segments. Above 1.5 x and 2 segments the oldest segment
- * is gone through, piece by piece, each time a group is made: what lives in it is written again by the
- * engine. A piece is as large as the group that the engine made, at least; so the log cannot outrun that. */
+ * Groups: what an answer waits for is taken as soon as the journal is ready; what nobody waits for waits a
+ * few milliseconds for company. The first thing that is written is a checkpoint, so the first turn must find
+ * no facts.
+ *
+ * Space: the log may take 2 x what lives in it and 3 segments, the reserve not counted. Above 1.5 x and 2
+ * segments the oldest segment is gone through, piece by piece: what lives in it is written again by the
+ * engine, KEEPER_PACE bytes at most for each new byte of facts (to read 64 counts as to write one). That is
+ * enough: should all of a log's live bytes L lie in its oldest part, L / KEEPER_PACE are added until that has
+ * been written again, and then there is nothing but garbage before it. When nobody asks for anything it goes
+ * on by itself. */
 #ifndef MQ_KEEPER_H
 #define MQ_KEEPER_H
 
@@ -13,7 +20,17 @@
 
 struct keeper;
 
-/* Borrows both. NULL: out of memory. */
+enum {
+    KEEPER_PACE = 4,
+    KEEPER_LAZY_MS = 5,           /* what nobody waits for is taken after that, */
+    KEEPER_LAZY_SIZE = 64 << 10,  /* ... or when it is so much */
+    KEEPER_TURN_SIZE = 1 << 20,   /* what is written again in a turn, at most; */
+    KEEPER_IDLE_SIZE = 256 << 10, /* ... in one in which there is nothing else to do */
+    KEEPER_BLOCK_MAX = 8 << 20,   /* a block of memory that is larger is not kept for the next groups */
+    KEEPER_REASON_MAX = 200
+};
+
+/* Borrows both; the engine keeps a text of the keeper's, so it goes first. NULL: out of memory. */
 struct keeper *keeper_new(struct engine *engine, struct journal *journal);
 void keeper_free(struct keeper *k);
 
@@ -22,7 +39,12 @@ void keeper_free(struct keeper *k);
  * over. */
 void keeper_turn(struct keeper *k, uint64_t now_ms);
 
-/* Is there anything that is not yet safe, or still to be written? (A clean end waits for that.) */
+/* When keeper_turn() should be called though nothing has happened; UINT64_MAX: never. */
+uint64_t keeper_deadline_ms(const struct keeper *k);
+
+/* Is there anything that is not yet on disk, or still to be written? (A clean end waits for that, and so does
+ * the beginning: for the first checkpoint.) Old things that are being written again do not count. Not after a
+ * failure. */
 bool keeper_is_busy(const struct keeper *k);
 
 #endif
