@@ -43,7 +43,28 @@ void stock_done(struct stock *stock)
     assert(list_is_empty(&stock->sparse));
     while (stock->spare)
         free(take_spare(stock));
+    assert(stock->away_count == 0 && stock->away_items == 0 && stock->away_cost == 0);
+    free(stock->scratch);
     pool_done(&stock->items);
+}
+
+/* Without head. */
+static struct chunk *chunk_alloc(struct stock *stock, size_t size)
+{
+    bool is_full_size = size == SIZE_FULL - BLOCK_HEAD;
+    return is_full_size && stock->spare ? take_spare(stock) : malloc(size);
+}
+
+struct chunk *chunk_like(struct stock *stock, const struct chunk *head)
+{
+    bool is_full_size = head->capacity == SIZE_FULL - BLOCK_HEAD;
+    struct chunk *chunk = chunk_alloc(stock, is_full_size ? head->capacity : head->used);
+    if (!chunk)
+        return NULL;
+    *chunk = *head;
+    chunk->capacity = is_full_size ? head->capacity : head->used;
+    chunk->is_away = false;
+    return chunk;
 }
 
 /* The smallest of the sizes 1, 4, 16, 64 KiB that has room for what is wanted, less what the allocator adds;
@@ -61,8 +82,7 @@ struct chunk *chunk_new(struct stock *stock, size_t room, size_t wanted, uint64_
 {
     size_t size = size_for(room, wanted);
     assert(size <= UINT32_MAX);
-    bool is_full_size = size == SIZE_FULL - BLOCK_HEAD;
-    struct chunk *chunk = is_full_size && stock->spare ? take_spare(stock) : malloc(size);
+    struct chunk *chunk = chunk_alloc(stock, size);
     if (!chunk)
         return NULL;
     *chunk = (struct chunk){.capacity = (uint32_t)size, .used = sizeof *chunk, .first_ms = now_ms};

@@ -15,6 +15,7 @@
 #include "list.h"
 #include "pool.h"
 #include "proto.h"
+#include "shelf.h"
 
 struct item;
 
@@ -43,7 +44,17 @@ struct chunk {
     uint32_t first, last;     /* while fresh: offsets. FIFO: the first fresh one; all: the last one */
     bool is_sparse;           /* in its stock's list of those */
     bool is_open;             /* records of a put that waits lie in it, and must not move */
+    bool is_away;             /* only this head is in memory: see struct away */
     uint64_t first_ms;
+};
+
+/* A chunk in which all that lives is fresh may be put away on a shelf. In its list this takes its place: the
+ * head of the chunk, and what must be known of it without getting it back. */
+struct away {
+    struct chunk head;   /* is_away */
+    uint64_t place, sum; /* on the shelf; a checksum of its bytes */
+    uint64_t first_id, last_id, oldest_ms;
+    size_t body_size; /* of all its items */
 };
 
 /* What all queues of an engine share. */
@@ -53,6 +64,11 @@ struct stock {
     size_t spare_count;
     struct list sparse; /* chunks in which little is left, and that are in no order's list; oldest first */
     size_t sparse_count;
+    const struct shelf *shelf; /* NULL: none */
+    void *scratch;             /* room for a chunk, while there is a shelf that was used */
+    uint64_t away_count;       /* chunks on the shelf */
+    uint64_t away_items, away_cost;
+    const char *lost; /* what is on the shelf cannot be got back, and why (static); NULL: it can */
 };
 
 void stock_init(struct stock *stock);
@@ -64,6 +80,8 @@ extern const size_t chunk_full_room;
 /* A chunk for `room` bytes of records, and up to 64 KiB if so much is wanted (0: no more than needed). NULL:
  * out of memory. */
 struct chunk *chunk_new(struct stock *stock, size_t room, size_t wanted, uint64_t now_ms);
+/* One with this head, room for what is in use, and no records yet. NULL: out of memory. */
+struct chunk *chunk_like(struct stock *stock, const struct chunk *head);
 void chunk_free(struct stock *stock, struct chunk *chunk); /* it is in no list */
 
 /* Chains of chunks that are in no list: the next one; and freeing them all (NULL is fine). */
@@ -125,5 +143,29 @@ struct chunk *chunk_shrunk(struct stock *stock, struct chunk *chunk);
 /* A sparse chunk that is in no list waits here for the end of the few that live in it; when there are many
  * such chunks, the oldest is shrunk. */
 void chunk_wait(struct stock *stock, struct chunk *chunk);
+
+/* ---- away: chunk_away.c ---- */
+
+static inline struct away *chunk_away(struct chunk *chunk)
+{
+    assert(chunk->is_away);
+    return (struct away *)(void *)chunk;
+}
+
+/* The head that takes its place in its list; all that lives in the chunk must be fresh. NULL: the shelf has
+ * no room, or there is no memory for the head; nothing changed. */
+struct chunk *chunk_put_away(struct stock *stock, struct chunk *chunk);
+/* The chunk that takes the head's place. NULL: out of memory, or (stock->lost) it cannot be had. */
+struct chunk *chunk_bring_back(struct stock *stock, struct chunk *away);
+/* A copy of what is away, to be looked at: it is not in the list, but knows its neighbours there. To be given
+ * back before anything changes. NULL: as before. */
+struct chunk *chunk_copy_away(struct stock *stock, struct chunk *away);
+void chunk_free_copy(struct stock *stock, struct chunk *copy);
+/* The ids of all fresh ones, ascending, valid until the next call; NULL: they cannot be had (stock->lost). */
+const uint64_t *chunk_ids_away(struct stock *stock, struct chunk *away);
+/* It is in no list any more, and nobody wants it. */
+void chunk_forget_away(struct stock *stock, struct chunk *away);
+/* It will be wanted soon. */
+void chunk_expect_away(struct stock *stock, struct chunk *away);
 
 #endif

@@ -75,6 +75,7 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     e->next_session = e->next_queue = 1;
     e->next_item = options->first_item;
     stock_init(&e->stock);
+    e->stock.shelf = options->shelf;
     pool_init(&e->call_pool, sizeof(struct call));
     pool_init(&e->lease_pool, sizeof(struct lease));
     table_init(&e->queues);
@@ -113,8 +114,10 @@ void engine_free(struct engine *e)
     free_sessions(e);
     for (size_t i = 0; i < e->queues.count; i++) {
         struct queue *q = e->queue_list[i];
-        queue_discard_ready(e, q);
-        list_remove(&q->marked);
+        order_clear(&q->order);
+        q->bytes = 0;
+        if (list_has(&q->marked))
+            list_remove(&q->marked);
         queue_free(q);
     }
     free(e->queue_list);
@@ -142,6 +145,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 uint64_t engine_deadline_ms(const struct engine *e)
 {
     uint64_t due = earlier(heap_first_rank(&e->waits), session_first_forget_ms(e));
+    due = earlier(due, room_deadline_ms(e));
     if (e->lives.count == 0)
         return due;
     due = earlier(due, e->now_ms + FREEZE_WATCH_MS);
@@ -236,6 +240,7 @@ static void fire(struct engine *e, struct timer *timer)
 void engine_tick(struct engine *e, uint64_t now_ms)
 {
     engine_clock(e, now_ms);
+    room_tick(e);
     while (heap_first_rank(&e->lives) <= now_ms)
         fire(e, CONTAINER_OF(heap_first(&e->lives), struct timer, entry));
     while (session_first_forget_ms(e) <= now_ms)
@@ -275,7 +280,9 @@ void engine_stat(const struct engine *e, struct broker_stat *ret_stat)
         .repeats = e->repeats,
         .sessions_lost = e->sessions_lost,
         .forgotten = e->forgotten,
-        .memory = e->stored_size + e->unstored_size,
+        .memory = engine_memory(e),
+        .shelved = e->stock.away_cost,
+        .shelved_items = e->stock.away_items,
         .memory_limit = o->memory_limit,
         .body_max = o->body_max,
         .queues_max = o->queues_max,

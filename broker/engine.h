@@ -17,6 +17,7 @@
 #define MQ_ENGINE_H
 
 #include "fact.h"
+#include "shelf.h"
 
 struct engine;
 struct session;
@@ -32,7 +33,8 @@ struct engine_options {
     uint32_t body_max, frame_max, items_max, queues_max, sessions_max, remembered_max;
     uint32_t waiting_max, unconfirmed_max, in_flight_max; /* per session */
     bool auto_create;                                     /* opening a missing queue makes it */
-    bool is_durable; /* facts are made, for a journal: see "what must survive" below */
+    const struct shelf *shelf; /* for what waits long and has no room in memory; borrowed; NULL: none */
+    bool is_durable;           /* facts are made, for a journal: see "what must survive" below */
 };
 
 void engine_options_default(struct engine_options *options);

@@ -6,6 +6,7 @@
 struct census {
     uint64_t spares, ready, leased, lost, waiting, connected, calls, leases, ended;
     uint64_t stored_size, unstored_size, starved_size, kept_size;
+    uint64_t away_count, away_items, away_cost;
     size_t waits_owned, lives_owned;
 };
 
@@ -141,7 +142,8 @@ static void check_waiters(const struct engine *e, const struct queue *q)
     assert(check_line(&q->putters, MQ_VERB_PUT, q) == q->putter_count);
     assert(check_line(&q->joiners, MQ_VERB_JOIN, q) == q->joiner_count);
     for (struct list_node *n = list_first(&q->getters); n; n = list_next(&q->getters, n))
-        assert(q->order.count == 0 || !get_has_credit(e, CONTAINER_OF(n, struct call, of_queue)->session));
+        assert(q->order.count == 0 || !get_has_credit(e, CONTAINER_OF(n, struct call, of_queue)->session) ||
+               (order_next_is_away(&q->order) && (e->is_short || e->stock.lost)));
     assert(q->putter_count == 0 || queue_room(q) == 0 || list_has(&q->starved));
     assert(q->joiner_count == 0 || queue_unfinished(q) > 0);
     assert(!q->is_shut_down || q->putter_count == 0);
@@ -180,6 +182,9 @@ static void check_queue(const struct engine *e, const struct queue *q, struct ce
     struct order_sum waiting = order_sum(&q->order);
     bytes += waiting.body_size;
     census->stored_size += waiting.cost;
+    census->away_count += waiting.away_count;
+    census->away_items += waiting.away_items;
+    census->away_cost += waiting.away_cost;
     for (struct list_node *n = list_first(&q->leases); n; n = list_next(&q->leases, n), leased++) {
         const struct lease *lease = CONTAINER_OF(n, struct lease, of_queue);
         assert(lease->queue == q);
@@ -216,7 +221,7 @@ static void check_starved(const struct engine *e)
         return;
     const struct call *call = call_first(&CONTAINER_OF(node, struct queue, starved)->putters);
     struct size_pair size = order_intake_size(&call->queue->order, &call->unstored);
-    uint64_t used = e->stored_size + e->unstored_size - e->starved_size;
+    uint64_t used = room_used(e, NULL);
     assert(used > 0);
     assert(used + item_cost(size.body, size.key) > e->options.memory_limit);
 }
@@ -235,6 +240,8 @@ void engine_check(const struct engine *e)
     assert(census.lost == e->lost);
     assert(census.calls == e->calls.count && census.leases == e->leases.count);
     assert(census.stored_size == e->stored_size && census.unstored_size == e->unstored_size);
+    assert(census.away_count == e->stock.away_count && census.away_items == e->stock.away_items);
+    assert(census.away_cost == e->stock.away_cost);
     assert(census.starved_size == e->starved_size && census.kept_size == e->kept_size);
     assert(census.spares == e->lease_pool.owned && census.leases == e->lease_pool.taken);
     assert(census.calls == e->call_pool.taken && e->call_pool.owned == 0);

@@ -51,7 +51,7 @@ static void grant(struct engine *e, struct call *call, struct queue *q)
     size_t room = answer_room(e, call->session), moved = 0;
     uint32_t count = 0, most = reserve_leases(e, call, q);
     call->lease_ms = q->settings.lease_ms;
-    while (count < most) {
+    while (count < most && room_fetch(e, q)) {
         struct order_first first = order_first(&q->order);
         size_t size = first.size + ITEM_MARGIN;
         moved += first.size + FAIR_MARGIN;
@@ -75,6 +75,8 @@ bool get_serve(struct engine *e, struct queue *q)
         node = list_next(&q->getters, node);
         if (!get_has_credit(e, call->session))
             continue;
+        if (!room_fetch(e, q))
+            break;
         grant(e, call, q);
         moved = true;
     }
@@ -119,6 +121,7 @@ void get_submit(struct engine *e, struct call *call, const struct request *req)
         return;
     }
     engine_serve(e, q);
-    assert(!call->waits || req->timeout_ms != 0);
+    if (call->waits && req->timeout_ms == 0) /* what is next could not be brought back into memory */
+        call_answer(e, call, MQ_NO_MEMORY, NULL);
     call_stay(e, call);
 }

@@ -56,9 +56,10 @@ static enum mq_status peek(struct engine *e, struct call *call, const struct que
 {
     size_t count, max = at_most_rows(req->max);
     struct item_view *items = malloc(max * sizeof *items);
+    struct order_copies copies = {.size_max = get_frame_room(e)};
     enum mq_status status = MQ_NO_MEMORY;
     char *text;
-    if (!items || !order_peek(&q->order, req->last, max, items, &count))
+    if (!items || !order_peek(&q->order, req->last, max, items, &count, &copies))
         goto cleanup;
     size_t text_size = fit_frame(e, items, &count);
     if (!look_take_rows(call, count, sizeof(struct item_view), text_size, &text))
@@ -71,6 +72,7 @@ static enum mq_status peek(struct engine *e, struct call *call, const struct que
     }
     status = MQ_OK;
 cleanup:
+    order_free_copies(&q->order, &copies);
     free(items);
     return status;
 }

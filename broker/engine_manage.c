@@ -180,20 +180,38 @@ void set_submit(struct engine *e, struct call *call, const struct request *req)
     call_answer(e, call, MQ_OK, NULL);
 }
 
+static void items_discarded(struct engine *e, struct queue *q, uint64_t count, size_t body_size, size_t cost)
+{
+    q->bytes -= body_size;
+    q->totals.discarded += count;
+    e->totals.discarded += count;
+    e->stored_size -= cost;
+    e->memory_freed = true;
+}
+
 /* An item of this size has left for good. */
 void item_discarded(struct engine *e, struct queue *q, struct size_pair size)
 {
-    q->bytes -= size.body;
-    q->totals.discarded++;
-    e->totals.discarded++;
-    e->stored_size -= item_cost(size.body, size.key);
-    e->memory_freed = true;
+    items_discarded(e, q, 1, size.body, item_cost(size.body, size.key));
+}
+
+/* What is away goes as it lies. */
+static void discard_away(struct engine *e, struct queue *q)
+{
+    struct order_gone gone;
+    while (order_discard_away(&q->order, &gone)) {
+        e->ready -= gone.count;
+        items_discarded(e, q, gone.count, gone.body_size, gone.cost);
+    }
 }
 
 void queue_discard_ready(struct engine *e, struct queue *q)
 {
     struct size_pair size;
-    while (order_discard(&q->order, &size)) {
+    for (;;) {
+        discard_away(e, q);
+        if (!order_discard(&q->order, &size))
+            break;
         e->ready--;
         item_discarded(e, q, size);
     }

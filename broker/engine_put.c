@@ -38,9 +38,19 @@ bool put_memory_fits(const struct engine *e, const struct queue *q, size_t cost)
 {
     if (!list_is_empty(&e->starved) && !e->feeding)
         return false;
-    uint64_t own = list_has(&q->starved) ? 0 : q->unstored_size;
-    uint64_t used = e->stored_size + e->unstored_size - e->starved_size - own;
+    uint64_t used = room_used(e, q);
     return used == 0 || used + cost <= e->options.memory_limit;
+}
+
+/* ... or does it if other items leave memory? */
+static bool make_fit(struct engine *e, struct queue *q, size_t cost)
+{
+    if (put_memory_fits(e, q, cost))
+        return true;
+    if (!list_is_empty(&e->starved) && !e->feeding)
+        return false;
+    room_make(e, q, cost);
+    return put_memory_fits(e, q, cost);
 }
 
 /* Why a put that may not wait any longer is refused: where there is room, memory is what it waits for. */
@@ -98,14 +108,15 @@ static bool fits_at_once(const struct engine *e, const struct queue *q, size_t c
 }
 
 /* A put that must not wait is refused before anything is copied, if nothing at all can be stored. */
-static enum mq_status check_room(const struct engine *e, const struct queue *q, const struct request *req,
+static enum mq_status check_room(struct engine *e, struct queue *q, const struct request *req, size_t cost,
                                  const char **ret_text)
 {
-    if (req->timeout_ms != 0)
+    bool has_room = list_is_empty(&q->putters) && queue_room(q) > 0;
+    if ((has_room && make_fit(e, q, cost)) || req->timeout_ms != 0)
         return MQ_OK;
-    if (!list_is_empty(&q->putters) || queue_room(q) == 0)
+    if (!has_room)
         return MQ_FULL;
-    if (put_memory_fits(e, q, cost_of(q, &req->puts[0])))
+    if (make_fit(e, q, cost_of(q, &req->puts[0])))
         return MQ_OK;
     *ret_text = "memory limit";
     return MQ_TEMPORARY;
@@ -122,7 +133,7 @@ static enum mq_status check_waiting(const struct engine *e, const struct call *c
     }
     uint64_t limit = e->options.memory_limit;
     uint64_t most = limit + (limit / 2 < UINT64_MAX - limit ? limit / 2 : UINT64_MAX - limit);
-    if (e->stored_size > 0 && e->stored_size + e->unstored_size + cost > most) {
+    if (e->stored_size > 0 && engine_memory(e) + cost > most) {
         *ret_text = "memory limit";
         return MQ_TEMPORARY;
     }
@@ -237,13 +248,13 @@ void put_submit(struct engine *e, struct call *call, const struct request *req)
     enum mq_status status = check_items(e, q, req, &text);
     if (status == MQ_OK && q->is_shut_down)
         status = MQ_SHUT_DOWN;
+    size_t size, cost = items_cost(q, req, &size);
     if (status == MQ_OK)
-        status = check_room(e, q, req, &text);
+        status = check_room(e, q, req, cost, &text);
     if (status != MQ_OK) {
         call_answer(e, call, status, text);
         return;
     }
-    size_t size, cost = items_cost(q, req, &size);
     if (fits_at_once(e, q, req->put_count, cost))
         put_at_once(e, call, q, req, size, cost);
     else
@@ -288,7 +299,7 @@ bool put_serve(struct engine *e, struct queue *q)
     bool moved = false;
     struct call *call;
     while ((call = call_first(&q->putters))) {
-        bool has_room = queue_room(q) > 0, fits = has_room && put_memory_fits(e, q, next_cost(q, call));
+        bool has_room = queue_room(q) > 0, fits = has_room && make_fit(e, q, next_cost(q, call));
         if (!fits && is_content(call)) {
             call_answer(e, call, MQ_OK, NULL);
             continue;

@@ -171,6 +171,10 @@ struct engine {
     const char *failure;      /* NULL: none */
     struct data_stat data;    /* as the caller told it */
     struct list urgent;       /* answers that wait for nothing */
+    size_t room_turn;         /* whose chunks go to the shelf next, of queue_list */
+    uint64_t room_retry_ms;   /* nothing goes there before */
+    bool is_short;            /* a get could not be served, for want of memory, */
+    uint64_t short_retry_ms;  /* ... and is looked at again */
     struct item_view *views;  /* MQ_ITEMS_MAX: the items of the reply being drained */
     struct lease **found;     /* MQ_ITEMS_MAX: the leases that a request names */
 };
@@ -214,6 +218,16 @@ void put_note_ids(struct call *call, struct range ids);
 /* So many items, of these sizes together, are in the queue now, from e->next_item on. */
 void put_count_stored(struct engine *e, struct queue *q, size_t count, size_t size, size_t cost);
 enum mq_status put_refusal(const struct queue *q, const char **ret_text);
+
+/* engine_room.c */
+uint64_t engine_memory(const struct engine *e);                    /* bytes of items and waiting puts */
+uint64_t room_used(const struct engine *e, const struct queue *q); /* ... that a put into q must count */
+void room_make(struct engine *e, struct queue *q, size_t cost);    /* for so much more in q, if that can be */
+/* The item that the queue hands out next is in memory, if there is one. False: there is no memory for it, or
+ * (e->stock.lost) it cannot be had. */
+bool room_fetch(struct engine *e, struct queue *q);
+uint64_t room_deadline_ms(const struct engine *e);
+void room_tick(struct engine *e);
 
 /* engine_get.c */
 void get_submit(struct engine *e, struct call *call, const struct request *req);

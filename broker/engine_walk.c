@@ -168,10 +168,11 @@ static bool add_find(struct page *p, const struct find *find)
 }
 
 /* Merges what was never taken with what is known by itself. */
-static bool fill(struct page *p, struct queue *q, struct finds *f)
+static bool fill(struct page *p, struct queue *q, struct finds *f, struct order_copies *copies)
 {
-    struct record *record = order_fresh_after(&q->order, f->after);
-    while (!p->is_full && (record || f->next < f->count)) {
+    struct order_walk walk;
+    struct record *record = order_fresh_after(&q->order, f->after, copies, &walk);
+    while (!p->is_full && !walk.is_cut && (record || f->next < f->count)) {
         bool is_fresh = record && (f->next == f->count || record_id(record) < f->list[f->next].id);
         if (!is_fresh) {
             if (!add_find(p, &f->list[f->next++]))
@@ -180,9 +181,9 @@ static bool fill(struct page *p, struct queue *q, struct finds *f)
         }
         if (!add(p, &(struct item_view){.id = record_id(record), .body = {record->data, record->size}}))
             return false;
-        record = order_fresh_up(&q->order, record);
+        record = p->is_full ? NULL : order_fresh_next(&walk, record);
     }
-    return true;
+    return !walk.failed;
 }
 
 /* The page becomes the call's. */
@@ -213,7 +214,10 @@ enum mq_status walk_page(struct engine *e, struct call *call, struct queue *q, c
     if (page.room > FAIR_SIZE)
         page.room = FAIR_SIZE;
     struct finds finds = {.after = req->after_number};
-    bool ok = find_all(&finds, q, req->leased, page.max) && fill(&page, q, &finds) && hand_over(call, &page);
+    struct order_copies copies = {.size_max = 2 * FAIR_SIZE};
+    bool ok = find_all(&finds, q, req->leased, page.max) && fill(&page, q, &finds, &copies) &&
+              hand_over(call, &page);
+    order_free_copies(&q->order, &copies);
     free(finds.list);
     free(page.views);
     free(page.text);

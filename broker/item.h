@@ -53,9 +53,18 @@ static inline void item_fetch(const struct item *item)
  * it were known by itself, since it may be one day: then it has a struct item, and a place in a pile. */
 enum { ITEM_LEASE_COST = 192, ITEM_COST = sizeof(struct item) + 8 + 24 };
 
+/* ... and what a chunk costs that is away, instead of its items. */
+enum { AWAY_COST = sizeof(struct away) + 16 };
+
 static inline size_t item_cost(size_t body_size, size_t key_size)
 {
     return record_bytes(body_size + key_size) + ITEM_COST;
+}
+
+/* Of all that live in it. */
+static inline size_t chunk_cost(const struct chunk *chunk)
+{
+    return chunk->live_size + chunk->live * (size_t)ITEM_COST;
 }
 
 #endif

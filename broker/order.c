@@ -16,7 +16,8 @@ void order_init(struct order *order, enum mq_kind kind, struct stock *stock)
 void order_done(struct order *order)
 {
     assert(order->count == 0 && order->size == 0);
-    assert(list_is_empty(&order->chunks) && !order->tail);
+    assert(list_is_empty(&order->chunks) && !order->tail && !order->first_away && !order->last_away);
+    assert(order->away_size == 0);
     pile_done(&order->pile);
 }
 
@@ -129,11 +130,12 @@ static void begin_tail(struct order *order, struct chunk *chunk)
     order->tail = NULL;
     if (old)
         look_after(order, old);
-    struct list_node *below = list_last(&order->chunks);
+    struct list_node *node = list_last(&order->chunks);
+    struct chunk *below = node && order->kind == MQ_KIND_LIFO ? CONTAINER_OF(node, struct chunk, node) : NULL;
     list_append(&order->chunks, &chunk->node);
     order->tail = chunk;
-    if (below && order->kind == MQ_KIND_LIFO)
-        look_after(order, CONTAINER_OF(below, struct chunk, node));
+    if (below && !below->is_away)
+        look_after(order, below);
 }
 
 /* ---- coming in ---- */
@@ -370,17 +372,38 @@ void order_unreserve_take(struct order *order, size_t count)
     pool_disown(&order->stock->items, count);
 }
 
+struct chunk *order_next_chunk(const struct order *order)
+{
+    const struct list *chunks = &order->chunks;
+    bool is_stack = order->kind == MQ_KIND_LIFO;
+    struct list_node *node = is_stack ? list_last(chunks) : list_first(chunks);
+    for (; node; node = is_stack ? list_prev(chunks, node) : list_next(chunks, node))
+        if (CONTAINER_OF(node, struct chunk, node)->fresh > 0)
+            return CONTAINER_OF(node, struct chunk, node);
+    return NULL;
+}
+
 /* The best fresh record; NULL: none. */
 static struct record *first_fresh(const struct order *order)
 {
-    return order->kind == MQ_KIND_PRIORITY ? NULL : order_next_fresh(order, false, NULL);
+    struct chunk *chunk = order->kind == MQ_KIND_PRIORITY ? NULL : order_next_chunk(order);
+    if (!chunk)
+        return NULL;
+    assert(!chunk->is_away);
+    return record_at(chunk, order->kind == MQ_KIND_LIFO ? chunk->last : chunk->first);
+}
+
+/* What came back is better than all that is away. */
+static bool is_first_returned(const struct order *order)
+{
+    return order->first_away && order_next_chunk(order)->is_away && !order_next_is_away(order);
 }
 
 struct order_first order_first(const struct order *order)
 {
-    struct record *fresh = first_fresh(order);
     const struct pile *pile = &order->pile;
     assert(order->count > 0);
+    struct record *fresh = is_first_returned(order) ? NULL : first_fresh(order);
     if (fresh && pile->count > 0 &&
         order_rank(order, (struct bytes){0}, record_id(fresh)).number > pile->nodes[0].rank)
         fresh = NULL;

@@ -22,6 +22,8 @@ struct order {
     struct list chunks;   /* those with fresh records, in the order of ids, and the tail */
     struct chunk *tail;   /* where new records go; NULL: none */
     struct chunk *walked; /* where order_fresh_after() found the last one; NULL: not in the list any more */
+    struct chunk *first_away, *last_away; /* of the list: those on the shelf; NULL: none */
+    size_t away_size;                     /* bytes of their records */
     struct pile pile;
 };
 
@@ -61,8 +63,12 @@ struct record *order_intake_next(const struct order *order, const struct intake 
 bool order_reserve_take(struct order *order, size_t count);
 void order_unreserve_take(struct order *order, size_t count);
 
+/* The chunk that the next fresh record is taken from; NULL: there is none. */
+struct chunk *order_next_chunk(const struct order *order);
+
 /* The first one: a fresh record, or (NULL) the first of the pile; `size` is that of its key and body. The
- * order must not be empty, and not change before order_take(). */
+ * order must not be empty, the first one must be in memory (order_next_is_away), and nothing may change
+ * before order_take(). */
 struct order_first {
     struct record *record;
     size_t size;
@@ -73,8 +79,31 @@ struct item *order_take(struct order *order, struct order_first first);
 void order_return(struct order *order, struct item *item);
 /* A taken item will never come back: it is freed. */
 void order_forget(struct order *order, struct item *item);
-/* Removes one for good, whichever is the least work. False: empty. */
+/* Removes one for good, whichever is the least work. False: empty. Only after order_discard_away(). */
 bool order_discard(struct order *order, struct size_pair *ret_size);
+/* All that waits goes, and nobody wants to know what it was. */
+void order_clear(struct order *order);
+
+/* ---- away: order_away.c ---- */
+
+/* Puts chunks away until so many bytes (of cost) are saved, or no more can. Returns how many were. */
+size_t order_put_away(struct order *order, size_t wanted);
+
+/* Is the one that order_first() would say in a chunk that is away? What does that cost when it is back? */
+bool order_next_is_away(const struct order *order);
+size_t order_next_cost(const struct order *order);
+/* False: out of memory, or (stock->lost) it cannot be had; nothing changed. */
+bool order_bring_back(struct order *order);
+
+/* Removes all items of a chunk that is away for good. False: those that go next are in memory. */
+struct order_gone {
+    uint64_t count;
+    size_t body_size, cost;
+    struct range run;    /* their ids, if these count up by one, */
+    const uint64_t *ids; /* ... else this is all of them, valid until the next call of any order; NULL, and
+                            `run` too long: they cannot be had (stock->lost) */
+};
+bool order_discard_away(struct order *order, struct order_gone *ret);
 
 /* ---- looking ---- */
 
@@ -82,25 +111,43 @@ bool order_discard(struct order *order, struct size_pair *ret_size);
  * one, LIFO the oldest of those never taken (else the first), priority the first. UINT64_MAX: empty. */
 uint64_t order_oldest_ms(const struct order *order);
 
-/* Up to max items from the front, or from the end, best first. Changes nothing. The end of a pile takes a
- * walk over it. False: out of memory. */
+/* Copies of what is away, made to be looked at. */
+struct order_copies {
+    struct chunk **list;
+    size_t count, capacity;
+    size_t size, size_max; /* bytes; the caller says how many there may be, but one there may be always */
+};
+
+void order_free_copies(const struct order *order, struct order_copies *copies);
+
+/* Up to max items from the front, or from the end, best first; fewer if more would have to be copied than may
+ * be. Changes nothing. The end of a pile takes a walk over it. False: out of memory, or (stock->lost) what is
+ * away cannot be had. Items may lie in copies, which are to be given back in any case. */
 bool order_peek(const struct order *order, bool last, size_t max, struct item_view *ret_items,
-                size_t *ret_count);
+                size_t *ret_count, struct order_copies *copies);
 
-/* Fresh records one by one, from the front of the order or from its end; NULL: no more. Start with NULL. */
-struct record *order_next_fresh(const struct order *order, bool last, struct record *record);
+/* One step after another over the fresh records, in the order of ids. Those that are away lie in copies. */
+struct order_walk {
+    const struct order *order;
+    struct order_copies *copies;
+    bool goes_up; /* towards larger ids */
+    bool is_cut;  /* there is more, but no more may be copied, */
+    bool failed;  /* ... or there is no memory, or (stock->lost) it cannot be had */
+};
 
-/* The fresh record with the smallest id above this one, whatever the kind; NULL: none. Going on where the
- * last search has ended is quick, anything else takes a look at each chunk before. */
-struct record *order_fresh_after(struct order *order, uint64_t id);
-/* The fresh record behind this one in the order of ids; NULL: no more. */
-struct record *order_fresh_up(const struct order *order, struct record *record);
+/* Begins a walk upwards at the smallest id above this one, whatever the kind; NULL: none, or it is cut. Going
+ * on where the last one ended is quick, anything else takes a look at each chunk before. */
+struct record *order_fresh_after(struct order *order, uint64_t id, struct order_copies *copies,
+                                 struct order_walk *ret_walk);
+/* The next one, or with NULL the first; NULL: no more, or it is cut. */
+struct record *order_fresh_next(struct order_walk *walk, struct record *record);
 
 struct pile_rank order_rank(const struct order *order, struct bytes key, uint64_t id);
 
 /* What is found by walking. */
 struct order_sum {
     size_t items, body_size, cost;
+    size_t away_count, away_items, away_cost; /* of these */
 };
 struct order_sum order_sum(const struct order *order);
 struct order_sum order_intake_sum(const struct order *order, const struct intake *intake);

@@ -10,7 +10,47 @@ static struct chunk *chunk_at(const struct list_node *node)
     return node ? CONTAINER_OF(node, struct chunk, node) : NULL;
 }
 
-/* ---- fresh records ---- */
+/* ---- fresh records, of which some may be away ---- */
+
+void order_free_copies(const struct order *order, struct order_copies *copies)
+{
+    for (size_t i = 0; i < copies->count; i++)
+        chunk_free_copy(order->stock, copies->list[i]);
+    free(copies->list);
+    *copies = (struct order_copies){.list = NULL};
+}
+
+static bool keep_copy(struct order_copies *copies, struct chunk *copy)
+{
+    if (copies->count == copies->capacity) {
+        size_t capacity = copies->capacity ? 2 * copies->capacity : 8;
+        struct chunk **list = realloc(copies->list, capacity * sizeof *list);
+        if (!list)
+            return false;
+        copies->list = list;
+        copies->capacity = capacity;
+    }
+    copies->list[copies->count++] = copy;
+    copies->size += copy->capacity;
+    return true;
+}
+
+/* The chunk itself, or a copy of it; NULL: is_cut, or also failed. */
+static struct chunk *present(struct order_walk *walk, struct chunk *chunk)
+{
+    if (!chunk->is_away)
+        return chunk;
+    walk->is_cut = walk->copies->size > 0 && walk->copies->size + chunk->used > walk->copies->size_max;
+    if (walk->is_cut)
+        return NULL;
+    struct chunk *copy = chunk_copy_away(walk->order->stock, chunk);
+    if (copy && keep_copy(walk->copies, copy))
+        return copy;
+    if (copy)
+        chunk_free_copy(walk->order->stock, copy);
+    walk->is_cut = walk->failed = true;
+    return NULL;
+}
 
 static struct record *fresh_from(struct record *record)
 {
@@ -19,61 +59,72 @@ static struct record *fresh_from(struct record *record)
     return record;
 }
 
-/* Towards larger ids. Of a FIFO all records behind the first fresh one are fresh; in a stack, some before and
- * between may be in other hands. */
-static struct record *oldest_in(const struct order *order, struct chunk *chunk)
+/* Of a FIFO all records behind the first fresh one are fresh; in a stack, some before and between may be in
+ * other hands. */
+static struct record *lowest_in(const struct order *order, struct chunk *chunk)
 {
     return order->kind == MQ_KIND_FIFO ? record_at(chunk, chunk->first) : fresh_from(chunk_first(chunk));
 }
 
-static struct record *go_up(const struct order *order, struct record *record)
+/* What lies below a record may have been taken in a FIFO, and then all below that. */
+static struct record *below(struct record *record)
 {
-    struct record *next = record ? fresh_from(record_next(record)) : NULL;
-    struct list_node *node =
-        record ? list_next(&order->chunks, &record_chunk(record)->node) : list_first(&order->chunks);
-    while (!next && node) {
-        if (chunk_at(node)->fresh > 0)
-            next = oldest_in(order, chunk_at(node));
-        node = list_next(&order->chunks, node);
-    }
-    return next;
+    struct record *next = record->below ? record_at(record_chunk(record), record->below) : NULL;
+    return next && next->state == RECORD_FRESH ? next : NULL;
 }
 
-/* Towards smaller ids. What lies below a record may have been taken in a FIFO, and then all below that. */
-static struct record *go_down(const struct order *order, struct record *record)
+static struct list_node *neighbour(const struct order_walk *walk, const struct record *record)
 {
-    if (record && record->below) {
-        struct record *below = record_at(record_chunk(record), record->below);
-        if (below->state == RECORD_FRESH)
-            return below;
-    }
-    struct list_node *node =
-        record ? list_prev(&order->chunks, &record_chunk(record)->node) : list_last(&order->chunks);
-    for (; node; node = list_prev(&order->chunks, node))
-        if (chunk_at(node)->fresh > 0)
-            return record_at(chunk_at(node), chunk_at(node)->last);
-    return NULL;
+    const struct list *chunks = &walk->order->chunks;
+    if (!record)
+        return walk->goes_up ? list_first(chunks) : list_last(chunks);
+    struct list_node *node = &record_chunk((struct record *)(uintptr_t)record)->node;
+    return walk->goes_up ? list_next(chunks, node) : list_prev(chunks, node);
 }
 
-struct record *order_next_fresh(const struct order *order, bool last, struct record *record)
+struct record *order_fresh_next(struct order_walk *walk, struct record *record)
 {
-    bool goes_up = (order->kind == MQ_KIND_LIFO) == last;
-    return goes_up ? go_up(order, record) : go_down(order, record);
+    const struct list *chunks = &walk->order->chunks;
+    struct record *next = NULL;
+    if (record)
+        next = walk->goes_up ? fresh_from(record_next(record)) : below(record);
+    if (next)
+        return next;
+    struct list_node *node = neighbour(walk, record);
+    while (node && chunk_at(node)->fresh == 0)
+        node = walk->goes_up ? list_next(chunks, node) : list_prev(chunks, node);
+    struct chunk *chunk = node ? present(walk, chunk_at(node)) : NULL;
+    if (!chunk)
+        return NULL;
+    return walk->goes_up ? lowest_in(walk->order, chunk) : record_at(chunk, chunk->last);
+}
+
+static struct order_walk walk_from(const struct order *order, bool last, struct order_copies *copies)
+{
+    return (struct order_walk){
+        .order = order, .copies = copies, .goes_up = (order->kind == MQ_KIND_LIFO) == last};
+}
+
+static uint64_t first_id(const struct order *order, struct chunk *chunk)
+{
+    return chunk->is_away ? chunk_away(chunk)->first_id : record_id(lowest_in(order, chunk));
 }
 
 static uint64_t last_id(struct chunk *chunk)
 {
-    return record_id(record_at(chunk, chunk->last));
+    return chunk->is_away ? chunk_away(chunk)->last_id : record_id(record_at(chunk, chunk->last));
 }
 
 /* All that lies before it has been passed. */
 static bool is_passed_before(const struct order *order, struct chunk *chunk, uint64_t id)
 {
-    return chunk && chunk->fresh > 0 && record_id(oldest_in(order, chunk)) <= id;
+    return chunk && chunk->fresh > 0 && first_id(order, chunk) <= id;
 }
 
-struct record *order_fresh_after(struct order *order, uint64_t id)
+struct record *order_fresh_after(struct order *order, uint64_t id, struct order_copies *copies,
+                                 struct order_walk *ret_walk)
 {
+    *ret_walk = (struct order_walk){.order = order, .copies = copies, .goes_up = true};
     struct list_node *node = list_first(&order->chunks);
     if (is_passed_before(order, order->walked, id))
         node = &order->walked->node;
@@ -82,26 +133,38 @@ struct record *order_fresh_after(struct order *order, uint64_t id)
     if (!node)
         return NULL;
     order->walked = chunk_at(node);
-    struct record *record = oldest_in(order, order->walked);
-    while (record_id(record) <= id)
+    struct chunk *chunk = present(ret_walk, order->walked);
+    struct record *record = chunk ? lowest_in(order, chunk) : NULL;
+    while (record && record_id(record) <= id)
         record = fresh_from(record_next(record));
     return record;
 }
 
-struct record *order_fresh_up(const struct order *order, struct record *record)
+/* The oldest fresh one: its id, and when it was stored. False: there is none. */
+static bool oldest_fresh(const struct order *order, uint64_t *ret_id, uint64_t *ret_ms)
 {
-    return go_up(order, record);
+    const struct list *chunks = &order->chunks;
+    struct list_node *node = list_first(chunks);
+    while (node && chunk_at(node)->fresh == 0)
+        node = list_next(chunks, node);
+    struct chunk *chunk = chunk_at(node);
+    if (!chunk)
+        return false;
+    struct record *record = chunk->is_away ? NULL : lowest_in(order, chunk);
+    *ret_id = first_id(order, chunk);
+    *ret_ms = record ? record_stored_ms(record) : chunk_away(chunk)->oldest_ms;
+    return true;
 }
 
 uint64_t order_oldest_ms(const struct order *order)
 {
-    struct record *oldest = order->kind == MQ_KIND_PRIORITY ? NULL : go_up(order, NULL);
+    uint64_t id, stored_ms;
     const struct item *returned = pile_first(&order->pile);
-    if (oldest && returned && order->kind == MQ_KIND_FIFO && returned->id < record_id(oldest))
+    if (!oldest_fresh(order, &id, &stored_ms))
+        return returned ? returned->stored_ms : UINT64_MAX;
+    if (returned && order->kind == MQ_KIND_FIFO && returned->id < id)
         return returned->stored_ms;
-    if (oldest)
-        return record_stored_ms(oldest);
-    return returned ? returned->stored_ms : UINT64_MAX;
+    return stored_ms;
 }
 
 /* ---- the first and the last ---- */
@@ -167,17 +230,17 @@ static size_t peek_pile(const struct pile *pile, size_t max, struct item_view *r
     return chosen;
 }
 
-/* Merges fresh records with the best of the pile. */
-static size_t merge_first(const struct order *order, size_t max, struct item_view *ret_items,
+/* Merges fresh records with the best of the pile. Where the walk is cut, nobody knows what comes next. */
+static size_t merge_first(struct order_walk *walk, size_t max, struct item_view *ret_items,
                           const struct item_view *returned, size_t returned_count)
 {
-    struct record *record = order_next_fresh(order, false, NULL);
+    struct record *record = order_fresh_next(walk, NULL);
     size_t next = 0, count = 0;
-    while (count < max && (record || next < returned_count)) {
+    while (count < max && !walk->is_cut && (record || next < returned_count)) {
         struct item_view fresh = record ? view_fresh(record) : (struct item_view){0};
-        if (record && (next == returned_count || is_before(order, &fresh, &returned[next]))) {
+        if (record && (next == returned_count || is_before(walk->order, &fresh, &returned[next]))) {
             ret_items[count++] = fresh;
-            record = order_next_fresh(order, false, record);
+            record = count < max ? order_fresh_next(walk, record) : NULL;
         } else {
             ret_items[count++] = returned[next++];
         }
@@ -185,18 +248,18 @@ static size_t merge_first(const struct order *order, size_t max, struct item_vie
     return count;
 }
 
-static bool peek_first(const struct order *order, size_t max, struct item_view *ret_items, size_t *ret_count)
+static bool peek_first(struct order_walk *walk, size_t max, struct item_view *ret_items, size_t *ret_count)
 {
-    size_t most = max < order->pile.count ? max : order->pile.count;
+    const struct pile *pile = &walk->order->pile;
+    size_t most = max < pile->count ? max : pile->count;
     struct item_view *returned = malloc((most + 1) * sizeof *returned);
     size_t *open = malloc((most + 1) * PILE_CHILDREN * sizeof *open);
     bool ok = returned && open;
     if (ok)
-        *ret_count =
-            merge_first(order, max, ret_items, returned, peek_pile(&order->pile, most, returned, open));
+        *ret_count = merge_first(walk, max, ret_items, returned, peek_pile(pile, most, returned, open));
     free(returned);
     free(open);
-    return ok;
+    return ok && !walk->failed;
 }
 
 /* The views are a heap, the one that is the first to give way on top. */
@@ -247,100 +310,29 @@ static void sort_kept(const struct order *order, struct item_view *items, size_t
     }
 }
 
-/* The pile is walked from its end, where most of the last ones are. */
-static size_t peek_last(const struct order *order, size_t max, struct item_view *ret_items)
+/* The pile is walked from its end, where most of the last ones are. If the walk is cut, all that is behind
+ * the fresh ones that were seen is known, but nothing before. */
+static bool peek_last(struct order_walk *walk, size_t max, struct item_view *ret_items, size_t *ret_count)
 {
-    struct record *record = order_next_fresh(order, true, NULL);
+    const struct order *order = walk->order;
+    struct record *record = order_fresh_next(walk, NULL);
     size_t count = 0;
-    for (size_t i = 0; record && i < max; i++) {
+    while (record && count < max) {
         count = keep_last(order, count, max, ret_items, view_fresh(record));
-        record = order_next_fresh(order, true, record);
+        record = count < max ? order_fresh_next(walk, record) : NULL;
     }
+    if (walk->is_cut)
+        max = count;
     for (size_t i = order->pile.count; i > 0; i--)
         count = keep_last(order, count, max, ret_items, view_item(order->pile.nodes[i - 1].item));
     sort_kept(order, ret_items, count);
-    return count;
+    *ret_count = count;
+    return !walk->failed;
 }
 
 bool order_peek(const struct order *order, bool last, size_t max, struct item_view *ret_items,
-                size_t *ret_count)
+                size_t *ret_count, struct order_copies *copies)
 {
-    if (!last)
-        return peek_first(order, max, ret_items, ret_count);
-    *ret_count = peek_last(order, max, ret_items);
-    return true;
-}
-
-/* ---- walking everything, for tests ---- */
-
-static void add(struct order_sum *sum, size_t body_size, size_t key_size)
-{
-    sum->items++;
-    sum->body_size += body_size;
-    sum->cost += item_cost(body_size, key_size);
-}
-
-struct order_sum order_sum(const struct order *order)
-{
-    struct order_sum sum = {0};
-    for (struct record *r = order_next_fresh(order, true, NULL); r; r = order_next_fresh(order, true, r))
-        add(&sum, r->size, 0);
-    for (size_t i = 0; i < order->pile.count; i++) {
-        const struct item *item = order->pile.nodes[i].item;
-        add(&sum, item_body(item).size, item->key_size);
-    }
-    return sum;
-}
-
-struct order_sum order_intake_sum(const struct order *order, const struct intake *intake)
-{
-    struct order_sum sum = {0};
-    struct intake at = *intake;
-    for (; at.next; at.next = order_intake_next(order, intake, at.next)) {
-        struct size_pair size = order_intake_size(order, &at);
-        add(&sum, size.body, size.key);
-    }
-    assert(sum.items == intake->left);
-    return sum;
-}
-
-static void check_chunk(const struct order *order, struct chunk *chunk)
-{
-    uint32_t live = 0, live_size = 0, fresh = 0;
-    for (struct record *r = chunk_first(chunk); r; r = record_next(r)) {
-        if (r->state == RECORD_DEAD)
-            continue;
-        live++;
-        live_size += (uint32_t)record_bytes(r->size);
-        fresh += r->state == RECORD_FRESH;
-        assert(r->state != RECORD_HELD || record_item(r)->record == r);
-    }
-    assert(live == chunk->live && live_size == chunk->live_size && fresh == chunk->fresh);
-    assert(live > 0);
-    assert(fresh > 0 || chunk == order->tail);
-}
-
-void order_check(const struct order *order)
-{
-    size_t fresh = 0, size = 0;
-    uint64_t last_id = 0;
-    for (const struct list_node *n = list_first(&order->chunks); n; n = list_next(&order->chunks, n))
-        check_chunk(order, chunk_at(n));
-    assert(!order->tail || chunk_at(list_last(&order->chunks)) == order->tail);
-    for (struct record *r = go_up(order, NULL); r; r = go_up(order, r), fresh++) {
-        assert(record_id(r) > last_id);
-        last_id = record_id(r);
-        size += record_bytes(r->size);
-    }
-    for (size_t i = 0; i < order->pile.count; i++) {
-        const struct item *item = order->pile.nodes[i].item;
-        assert(order->pile.nodes[i].rank == order_rank(order, item_key(item), item->id).number);
-        assert(order->pile.nodes[i].id == item->id && item->size == item->record->size);
-        assert(record_item(item->record) == item);
-        size += record_bytes(item->record->size);
-    }
-    assert(order->kind != MQ_KIND_PRIORITY || fresh == 0);
-    assert(!order->walked || list_has(&order->walked->node));
-    assert(order->count == fresh + order->pile.count && size == order->size);
-    pile_check(&order->pile);
+    struct order_walk walk = walk_from(order, last, copies);
+    return last ? peek_last(&walk, max, ret_items, ret_count) : peek_first(&walk, max, ret_items, ret_count);
 }

@@ -184,6 +184,8 @@ struct broker_stat {
     uint64_t sessions_lost;        /* sessions whose leases went back because the client stayed away */
     uint64_t forgotten;            /* ended sessions dropped to keep `remember` bounded */
     uint64_t memory, memory_limit; /* bytes of items and waiting puts */
+    uint64_t shelved;              /* ... and of items that are not in memory but on the shelf */
+    uint64_t shelved_items;
     uint64_t body_max, queues_max, sessions_max, items_max, frame_max, waiting_max, unconfirmed_max,
         in_flight_max;
     uint64_t resume_grace_ms, remember_ms;

@@ -195,10 +195,11 @@ static void peek(struct pair *p)
     size_t max = 1 + next_random(p, SHOWN_MAX), count;
     sort(p);
     size_t expected = max < p->waiting_count ? max : p->waiting_count;
-    CHECK(order_peek(&p->order, false, max, seen, &count));
+    struct order_copies copies = {.size_max = SIZE_MAX};
+    CHECK(order_peek(&p->order, false, max, seen, &count, &copies));
     CHECK_EQUAL(count, expected);
     check_seen(seen, p->waiting, count);
-    CHECK(order_peek(&p->order, true, max, seen, &count));
+    CHECK(order_peek(&p->order, true, max, seen, &count, &copies));
     CHECK_EQUAL(count, expected);
     check_seen(seen, p->waiting + p->waiting_count - count, count);
 }
@@ -213,7 +214,9 @@ static void walk(struct pair *p)
 {
     uint64_t after = next_random(p, 3) ? next_random(p, p->next_id + 1) : 0;
     size_t steps = next_random(p, 2 * SHOWN_MAX);
-    struct record *record = order_fresh_after(&p->order, after);
+    struct order_walk walk;
+    struct order_copies copies = {.size_max = SIZE_MAX};
+    struct record *record = order_fresh_after(&p->order, after, &copies, &walk);
     if (p->waiting_count)
         qsort(p->waiting, p->waiting_count, sizeof *p->waiting, compare_ids);
     for (size_t i = 0; i < p->waiting_count; i++) {
@@ -223,8 +226,8 @@ static void walk(struct pair *p)
             return;
         CHECK(record != NULL);
         CHECK_EQUAL(record_id(record), p->waiting[i].id);
-        record =
-            steps % 3 ? order_fresh_up(&p->order, record) : order_fresh_after(&p->order, p->waiting[i].id);
+        record = steps % 3 ? order_fresh_next(&walk, record)
+                           : order_fresh_after(&p->order, p->waiting[i].id, &copies, &walk);
     }
     CHECK(record == NULL);
 }
@@ -297,7 +300,8 @@ static void the_last_of_a_long_priority_order_are_found_in_one_walk(void)
         CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
     }
     size_t count;
-    CHECK(order_peek(&p.order, true, SHOWN, seen, &count));
+    struct order_copies copies = {.size_max = SIZE_MAX};
+    CHECK(order_peek(&p.order, true, SHOWN, seen, &count, &copies));
     CHECK_EQUAL(count, SHOWN);
     for (size_t i = 0; i < SHOWN; i++)
         CHECK_EQUAL(seen[i].id, SHOWN - i);

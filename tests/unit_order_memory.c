@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct shelf {
+struct rack {
     struct stock stock;
     struct order order;
     uint64_t next_id;
@@ -20,7 +20,7 @@ struct known {
 
 enum { ITEMS_MAX = 4096 };
 
-static void shelf_init(struct shelf *p, enum mq_kind kind)
+static void rack_init(struct rack *p, enum mq_kind kind)
 {
     memset(p, 0, sizeof *p);
     p->next_id = 1;
@@ -28,7 +28,7 @@ static void shelf_init(struct shelf *p, enum mq_kind kind)
     order_init(&p->order, kind, &p->stock);
 }
 
-static void shelf_done(struct shelf *p)
+static void rack_done(struct rack *p)
 {
     struct size_pair size;
     while (order_discard(&p->order, &size))
@@ -69,11 +69,11 @@ static const size_t waiting_sparse = 33 * (64 << 10); /* chunks that may wait fo
 /* One large put of which one small item is left, waiting or taken. */
 static void leave_one_small_item(enum mq_kind kind, bool is_first, bool is_taken)
 {
-    static struct shelf p;
+    static struct rack p;
     static uint8_t large[1 << 20];
     struct put_item puts[5];
     struct item *items[5];
-    shelf_init(&p, kind);
+    rack_init(&p, kind);
     for (size_t i = 0; i < 5; i++)
         puts[i] = (struct put_item){.body = {large, i == (is_first ? 0 : 4) ? 1 : sizeof large}};
     CHECK(order_put(&p.order, puts, 5, 1, 1));
@@ -93,7 +93,7 @@ static void leave_one_small_item(enum mq_kind kind, bool is_first, bool is_taken
     for (size_t i = 0; i < count; i++)
         if (items[i]->size == 1)
             order_forget(&p.order, items[i]);
-    shelf_done(&p);
+    rack_done(&p);
 }
 
 static void a_small_item_does_not_keep_the_memory_of_large_ones_put_with_it(void)
@@ -108,10 +108,10 @@ static void a_small_item_does_not_keep_the_memory_of_large_ones_put_with_it(void
 
 static void the_last_item_of_a_queue_does_not_keep_a_whole_chunk(void)
 {
-    static struct shelf p;
+    static struct rack p;
     enum { COUNT = 520, BODY = 100 };
     struct put_item put = {.body = {body, BODY}};
-    shelf_init(&p, MQ_KIND_FIFO);
+    rack_init(&p, MQ_KIND_FIFO);
     for (size_t i = 0; i < COUNT; i++)
         CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
     for (size_t i = 1; i < COUNT; i++) {
@@ -119,18 +119,18 @@ static void the_last_item_of_a_queue_does_not_keep_a_whole_chunk(void)
         order_forget(&p.order, order_take(&p.order, order_first(&p.order)));
     }
     CHECK_EQUAL(p.order.count, 1);
-    CHECK(record_chunk(order_next_fresh(&p.order, false, NULL))->capacity < 4096);
-    shelf_done(&p);
+    CHECK(record_chunk(order_first(&p.order).record)->capacity < 4096);
+    rack_done(&p);
 }
 
 /* Workers hold what they took from a stack while it grows, and finish later. */
 static void what_was_held_when_a_stack_grew_does_not_keep_its_memory_afterwards(void)
 {
-    static struct shelf p;
+    static struct rack p;
     static struct item *held[400];
     enum { ROUNDS = 100, HEIGHT = 500, HELD = 400, BODY = 100 };
     struct put_item put = {.body = {body, BODY}};
-    shelf_init(&p, MQ_KIND_LIFO);
+    rack_init(&p, MQ_KIND_LIFO);
     for (size_t round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < HEIGHT; i++)
             CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
@@ -154,16 +154,16 @@ static void what_was_held_when_a_stack_grew_does_not_keep_its_memory_afterwards(
     size_t bytes = listed_bytes(&p.order);
     CHECK_EQUAL(p.order.count, ROUNDS);
     CHECK(bytes < 8 * ROUNDS * record_bytes(BODY) + 4 * (64 << 10));
-    shelf_done(&p);
+    rack_done(&p);
 }
 
 static void few_items_that_stay_long_do_not_keep_the_memory_of_many(enum mq_kind kind)
 {
-    static struct shelf p;
+    static struct rack p;
     static struct known kept[ITEMS_MAX];
     enum { ROUNDS = 300000, EACH = 100, BODY = 100 };
     size_t count = 0;
-    shelf_init(&p, kind);
+    rack_init(&p, kind);
     for (size_t i = 0; i < ROUNDS; i++) {
         struct put_item put = {.body = {body, BODY}};
         CHECK(order_put(&p.order, &put, 1, p.next_id++, 1));
@@ -179,7 +179,7 @@ static void few_items_that_stay_long_do_not_keep_the_memory_of_many(enum mq_kind
     CHECK(memory_of(kept, count) < 8 * count * record_bytes(BODY) + waiting_sparse);
     for (size_t i = 0; i < count; i++)
         order_forget(&p.order, kept[i].item);
-    shelf_done(&p);
+    rack_done(&p);
 }
 
 static void items_that_stay_long_do_not_keep_the_memory_of_many_others(void)
@@ -191,9 +191,9 @@ static void items_that_stay_long_do_not_keep_the_memory_of_many_others(void)
 
 static void the_bottom_of_a_stack_does_not_keep_the_memory_of_what_lay_above(void)
 {
-    static struct shelf p;
+    static struct rack p;
     enum { ROUNDS = 100, HEIGHT = 600, BODY = 100 };
-    shelf_init(&p, MQ_KIND_LIFO);
+    rack_init(&p, MQ_KIND_LIFO);
     struct put_item put = {.body = {body, BODY}};
     for (size_t i = 0; i < ROUNDS; i++) {
         for (size_t k = 0; k < HEIGHT; k++)
@@ -207,16 +207,16 @@ static void the_bottom_of_a_stack_does_not_keep_the_memory_of_what_lay_above(voi
     size_t bytes = listed_bytes(&p.order);
     CHECK_EQUAL(p.order.count, ROUNDS);
     CHECK(bytes < 8 * ROUNDS * record_bytes(BODY) + 2 * (64 << 10));
-    shelf_done(&p);
+    rack_done(&p);
 }
 
 /* More chunks become sparse than may wait, and none can move. */
 static void without_memory_nothing_moves_and_nothing_is_lost(void)
 {
-    static struct shelf p;
+    static struct rack p;
     static struct item *taken[60 * 600], *kept[600];
     enum { COUNT = sizeof taken / sizeof *taken, EACH = 60, BODY = 100 };
-    shelf_init(&p, MQ_KIND_FIFO);
+    rack_init(&p, MQ_KIND_FIFO);
     struct put_item put = {.body = {body, BODY}};
     memset(body, 7, BODY);
     for (size_t i = 0; i < COUNT; i++)
@@ -239,17 +239,17 @@ static void without_memory_nothing_moves_and_nothing_is_lost(void)
         CHECK(memcmp(item_body(kept[i]).data, body, BODY) == 0);
         order_forget(&p.order, kept[i]);
     }
-    shelf_done(&p);
+    rack_done(&p);
 }
 
 static void an_order_that_has_no_memory_stores_nothing(void)
 {
-    static struct shelf p;
+    static struct rack p;
     const enum mq_kind kinds[] = {MQ_KIND_FIFO, MQ_KIND_LIFO, MQ_KIND_PRIORITY};
     struct put_item put = {.body = {"x", 1}};
     struct intake intake = {0};
     for (size_t i = 0; i < 3; i++) {
-        shelf_init(&p, kinds[i]);
+        rack_init(&p, kinds[i]);
         malloc_always_fails = true;
         CHECK(!order_put(&p.order, &put, 1, 1, 1));
         CHECK(!order_copy(&p.order, &put, 1, 1, &intake));
@@ -257,7 +257,7 @@ static void an_order_that_has_no_memory_stores_nothing(void)
         malloc_always_fails = false;
         CHECK_EQUAL(p.order.count, 0);
         order_check(&p.order);
-        shelf_done(&p);
+        rack_done(&p);
     }
 }
 

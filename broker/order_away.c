@@ -1,0 +1,190 @@
+/* order_away.c - chunks of an order that leave memory for the shelf, and come back when their turn nears.
+ *
+ * A FIFO keeps in memory what is taken next, and the end; what goes is what is taken last, and so that what
+ * is away is one piece in the middle, whose bytes lie on the shelf in the order in which they will be wanted.
+ * Of a stack the bottom goes. What was taken, and what came back, never goes. */
+#include "order.h"
+
+enum { STEPS_MAX = 4096 }; /* chunks that are looked at before the search is given up */
+
+static struct chunk *chunk_at(struct list_node *node)
+{
+    return CONTAINER_OF(node, struct chunk, node);
+}
+
+/* One of the two that are emptied next. */
+static bool is_near(const struct order *order, const struct chunk *chunk)
+{
+    const struct list *chunks = &order->chunks;
+    if (order->kind == MQ_KIND_LIFO)
+        return &chunk->node == list_last(chunks) || chunk->node.next == list_last(chunks);
+    return &chunk->node == list_first(chunks) || chunk->node.prev == list_first(chunks);
+}
+
+static bool may_go(const struct order *order, const struct chunk *chunk)
+{
+    enum { USED_MIN = 2048 }; /* a smaller one is not worth a page of a file */
+    return !chunk->is_away && chunk != order->tail && !chunk->is_open && chunk->fresh > 0 &&
+           chunk->fresh == chunk->live && chunk->used >= USED_MIN && !is_near(order, chunk);
+}
+
+static size_t saving(const struct chunk *chunk)
+{
+    size_t cost = chunk_cost(chunk);
+    return cost > AWAY_COST ? cost - AWAY_COST : 0;
+}
+
+/* Puts away what may go, from `node` on, until so much is saved. `end`: the first of those that are away, if
+ * this lies before them; else NULL. */
+static size_t put_away_from(struct order *order, struct list_node *node, struct chunk *end, size_t wanted)
+{
+    size_t saved = 0;
+    struct chunk *first = end;
+    for (int steps = 0; node && saved < wanted && steps < STEPS_MAX; steps++) {
+        struct chunk *chunk = chunk_at(node);
+        if (chunk == end)
+            break;
+        node = list_next(&order->chunks, node);
+        if (!may_go(order, chunk))
+            continue;
+        size_t more = saving(chunk), size = chunk->live_size;
+        struct chunk *away = chunk_put_away(order->stock, chunk);
+        if (!away)
+            break;
+        if (order->walked == chunk)
+            order->walked = away;
+        saved += more;
+        order->away_size += size;
+        if (first == end)
+            first = away;
+        if (!end)
+            order->last_away = away;
+    }
+    if (end || !order->first_away)
+        order->first_away = first;
+    return saved;
+}
+
+/* Where to begin so that so much, and not more, is put away before `end` (NULL: up to the last). */
+static struct list_node *start_before(const struct order *order, const struct chunk *end, size_t wanted)
+{
+    const struct list *chunks = &order->chunks;
+    struct list_node *node = end ? list_prev(chunks, &end->node) : list_last(chunks), *start = node;
+    size_t found = 0;
+    for (int steps = 0; node && found < wanted && steps < STEPS_MAX; steps++) {
+        start = node;
+        if (may_go(order, chunk_at(node)))
+            found += saving(chunk_at(node));
+        node = list_prev(chunks, node);
+    }
+    return start;
+}
+
+size_t order_put_away(struct order *order, size_t wanted)
+{
+    size_t saved = 0;
+    struct list *chunks = &order->chunks;
+    if (order->kind == MQ_KIND_PRIORITY || !order->stock->shelf || order->stock->lost)
+        return 0;
+    if (order->last_away)
+        saved = put_away_from(order, list_next(chunks, &order->last_away->node), NULL, wanted);
+    else if (order->kind == MQ_KIND_LIFO)
+        saved = put_away_from(order, list_first(chunks), NULL, wanted);
+    if (order->kind == MQ_KIND_LIFO || saved >= wanted)
+        return saved;
+    struct chunk *end = order->first_away;
+    return saved + put_away_from(order, start_before(order, end, wanted - saved), end, wanted - saved);
+}
+
+/* The next chunk is away: the next of those, or NULL, has its place. */
+static void pass_by(struct order *order, struct chunk *away)
+{
+    struct list *chunks = &order->chunks;
+    bool is_last = away == order->last_away;
+    assert(is_last || away == order->first_away);
+    if (order->first_away == order->last_away) {
+        order->first_away = order->last_away = NULL;
+        return;
+    }
+    struct list_node *node = &away->node;
+    do
+        node = is_last ? list_prev(chunks, node) : list_next(chunks, node);
+    while (!chunk_at(node)->is_away);
+    *(is_last ? &order->last_away : &order->first_away) = chunk_at(node);
+}
+
+bool order_next_is_away(const struct order *order)
+{
+    struct chunk *chunk = order->first_away ? order_next_chunk(order) : NULL;
+    if (!chunk || !chunk->is_away)
+        return false;
+    const struct away *away = chunk_away(chunk);
+    uint64_t id = order->kind == MQ_KIND_LIFO ? away->last_id : away->first_id;
+    return order->pile.count == 0 ||
+           order_rank(order, (struct bytes){0}, id).number < order->pile.nodes[0].rank;
+}
+
+size_t order_next_cost(const struct order *order)
+{
+    assert(order_next_is_away(order));
+    return chunk_cost(order_next_chunk(order));
+}
+
+bool order_bring_back(struct order *order)
+{
+    struct chunk *away = order_next_chunk(order), *first = order->first_away, *last = order->last_away;
+    size_t size = away->live_size;
+    assert(away->is_away);
+    pass_by(order, away);
+    struct chunk *chunk = chunk_bring_back(order->stock, away);
+    if (!chunk) {
+        order->first_away = first;
+        order->last_away = last;
+        return false;
+    }
+    if (order->walked == away)
+        order->walked = chunk;
+    order->away_size -= size;
+    struct chunk *next = order->kind == MQ_KIND_LIFO ? order->last_away : order->first_away;
+    if (next)
+        chunk_expect_away(order->stock, next);
+    return true;
+}
+
+/* All of it leaves the order, unseen. */
+static void drop(struct order *order, struct chunk *chunk)
+{
+    order->count -= chunk->fresh;
+    order->size -= chunk->live_size;
+    order->away_size -= chunk->live_size;
+    pass_by(order, chunk);
+    if (order->walked == chunk)
+        order->walked = NULL;
+    list_remove(&chunk->node);
+    chunk_forget_away(order->stock, chunk);
+}
+
+bool order_discard_away(struct order *order, struct order_gone *ret)
+{
+    struct chunk *chunk = order->first_away ? order_next_chunk(order) : NULL;
+    if (!chunk || !chunk->is_away)
+        return false;
+    const struct away *away = chunk_away(chunk);
+    *ret = (struct order_gone){.count = chunk->fresh,
+                               .body_size = away->body_size,
+                               .cost = chunk_cost(chunk),
+                               .run = {away->first_id, away->last_id}};
+    if (away->last_id - away->first_id + 1 != chunk->fresh)
+        ret->ids = chunk_ids_away(order->stock, chunk);
+    drop(order, chunk);
+    return true;
+}
+
+void order_clear(struct order *order)
+{
+    struct size_pair size;
+    while (order->first_away)
+        drop(order, order->first_away);
+    while (order_discard(order, &size))
+        continue;
+}
