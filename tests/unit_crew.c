@@ -33,19 +33,31 @@ static void bench_begin(struct bench *b)
     CHECK(b->journal && b->crew);
 }
 
-/* Waits until a job is done. */
-static void turn(struct bench *b)
+static bool is_ready(const struct bench *b)
+{
+    return journal_is_ready(b->journal);
+}
+
+static bool is_safe(const struct bench *b)
+{
+    return journal_safe(b->journal) == b->position;
+}
+
+/* As the loop does it: waits for the descriptor only when there is nothing else to do. */
+static void turn_until(struct bench *b, bool (*is_so)(const struct bench *b))
 {
     struct pollfd event = {.fd = crew_descriptor(b->crew), .events = POLLIN};
-    crew_turn(b->crew, 0);
-    CHECK_EQUAL(poll(&event, 1, DEADLINE_MS), 1);
-    crew_turn(b->crew, 0);
+    for (;;) {
+        crew_turn(b->crew, 0);
+        if (is_so(b))
+            return;
+        CHECK_EQUAL(poll(&event, 1, DEADLINE_MS), 1);
+    }
 }
 
 static void put_group(struct bench *b, size_t size)
 {
-    while (!journal_is_ready(b->journal))
-        turn(b);
+    turn_until(b, is_ready);
     size_t capacity = GROUP_HEAD_SIZE + size + GROUP_ALIGNMENT;
     uint8_t *data = malloc(capacity);
     memset(data, 1, capacity);
@@ -78,8 +90,7 @@ static void groups_become_safe_and_the_descriptor_tells(void)
     bench_begin(&b);
     for (int i = 0; i < 500; i++)
         put_group(&b, 5000);
-    while (journal_safe(b.journal) < b.position)
-        turn(&b);
+    turn_until(&b, is_safe);
     struct journal_stat stat;
     journal_stat(b.journal, &stat);
     CHECK_EQUAL(stat.state, JOURNAL_OK);
