@@ -25,6 +25,7 @@ void stock_init(struct stock *stock)
 {
     *stock = (struct stock){.spare = NULL};
     pool_init(&stock->items, sizeof(struct item));
+    table_init(&stock->index);
     list_init(&stock->sparse);
 }
 
@@ -45,6 +46,8 @@ void stock_done(struct stock *stock)
         free(take_spare(stock));
     assert(stock->away_count == 0 && stock->away_items == 0 && stock->away_cost == 0);
     free(stock->scratch);
+    assert(stock->index.count == 0);
+    table_done(&stock->index);
     pool_done(&stock->items);
 }
 

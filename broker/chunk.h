@@ -16,6 +16,7 @@
 #include "pool.h"
 #include "proto.h"
 #include "shelf.h"
+#include "table.h"
 
 struct item;
 
@@ -59,7 +60,9 @@ struct away {
 
 /* What all queues of an engine share. */
 struct stock {
-    struct pool items;   /* of struct item */
+    struct pool items; /* of struct item */
+    bool is_indexed;   /* items known by themselves are found by their ids: see item.h */
+    struct table index;
     struct chunk *spare; /* chunks of full size, a few: linked by node.next */
     size_t spare_count;
     struct list sparse; /* chunks in which little is left, and that are in no order's list; oldest first */

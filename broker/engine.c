@@ -76,6 +76,8 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     e->next_item = options->first_item;
     stock_init(&e->stock);
     e->stock.shelf = options->shelf;
+    if (options->is_durable)
+        stock_index(&e->stock);
     pool_init(&e->call_pool, sizeof(struct call));
     pool_init(&e->lease_pool, sizeof(struct lease));
     table_init(&e->queues);

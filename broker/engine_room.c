@@ -14,7 +14,9 @@ enum {
 
 uint64_t engine_memory(const struct engine *e)
 {
-    return e->stored_size + e->unstored_size - e->stock.away_cost + e->stock.away_count * AWAY_COST;
+    const struct stock *stock = &e->stock;
+    return e->stored_size + e->unstored_size - stock->away_cost + stock->away_count * AWAY_COST +
+           stock->index.count * ITEM_INDEX_COST;
 }
 
 /* What waits behind others counts when its turn comes, and so does what waits in q itself. */

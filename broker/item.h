@@ -56,6 +56,9 @@ enum { ITEM_LEASE_COST = 192, ITEM_COST = sizeof(struct item) + 8 + 24 };
 /* ... and what a chunk costs that is away, instead of its items. */
 enum { AWAY_COST = sizeof(struct away) + 16 };
 
+/* Where items are found by their ids, each that is known by itself costs so much more, about. */
+enum { ITEM_INDEX_COST = 32 };
+
 static inline size_t item_cost(size_t body_size, size_t key_size)
 {
     return record_bytes(body_size + key_size) + ITEM_COST;
@@ -65,6 +68,25 @@ static inline size_t item_cost(size_t body_size, size_t key_size)
 static inline size_t chunk_cost(const struct chunk *chunk)
 {
     return chunk->live_size + chunk->live * (size_t)ITEM_COST;
+}
+
+/* From now on items of this stock that are known by themselves are found by their ids. There may be none. */
+void stock_index(struct stock *stock);
+struct item *item_find(const struct stock *stock, uint64_t id); /* NULL: it is not known by itself */
+
+void item_enter(struct stock *stock, struct item *item);
+void item_leave(struct stock *stock, struct item *item);
+
+/* The item has its id, and is known by itself from now on; it is not any more. */
+static inline void item_begins(struct stock *stock, struct item *item)
+{
+    if (stock->is_indexed)
+        item_enter(stock, item);
+}
+static inline void item_ends(struct stock *stock, struct item *item)
+{
+    if (stock->is_indexed)
+        item_leave(stock, item);
 }
 
 #endif

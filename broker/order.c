@@ -152,6 +152,7 @@ static void store_record(struct order *order, struct record *record, uint64_t id
     struct item *item = record_item(record);
     item->id = id;
     item->stored_ms = now_ms;
+    item_begins(order->stock, item);
     pile_add(&order->pile, item, rank_of(order, item));
 }
 
@@ -428,6 +429,7 @@ static struct item *take_fresh(struct order *order, struct record *record)
                           .id = record_id(record),
                           .stored_ms = record_stored_ms(record),
                           .size = record->size};
+    item_begins(order->stock, item);
     leave_fresh(order, record);
     record_hold(record, item);
     look_after(order, record_chunk(record));
@@ -466,6 +468,7 @@ static void kill(struct order *order, struct record *record)
 
 void order_forget(struct order *order, struct item *item)
 {
+    item_ends(order->stock, item);
     kill(order, item->record);
     pool_give(&order->stock->items, item);
     pile_disown(&order->pile, 1);

@@ -250,12 +250,30 @@ static void pair_done(struct pair *p)
     stock_done(&p->stock);
 }
 
-static void compare_with_sorting(enum mq_kind kind, size_t body_max)
+/* Whoever is known by itself is found by its id, and nobody else. */
+static void check_index(const struct pair *p)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < p->taken_count; i++, found++)
+        CHECK(item_find(&p->stock, p->taken[i].id) == p->taken[i].item);
+    for (size_t i = 0; i < p->waiting_count; i++) {
+        const struct known *known = &p->waiting[i];
+        struct item *item = item_find(&p->stock, known->id);
+        bool has_key = p->order.kind == MQ_KIND_PRIORITY && !known->item;
+        CHECK(has_key ? item && item->id == known->id : item == known->item);
+        found += item != NULL;
+    }
+    CHECK_EQUAL(p->stock.index.count, found);
+}
+
+static void compare_with_sorting(enum mq_kind kind, size_t body_max, bool is_indexed)
 {
     static struct pair p;
     void (*const steps[])(struct pair * p) = {put,       put,    put_slowly, take, take,
                                               give_back, finish, peek,       walk};
     pair_init(&p, kind, body_max);
+    if (is_indexed)
+        stock_index(&p.stock);
     for (int i = 0; i < 2000; i++) {
         steps[next_random(&p, sizeof steps / sizeof *steps)](&p);
         p.now_ms += next_random(&p, 3);
@@ -263,26 +281,36 @@ static void compare_with_sorting(enum mq_kind kind, size_t body_max)
             discard(&p);
         CHECK_EQUAL(p.order.count, p.waiting_count);
         order_check(&p.order);
+        if (is_indexed && i % 10 == 0)
+            check_index(&p);
     }
+    CHECK(is_indexed || p.stock.index.count == 0);
     pair_done(&p);
 }
 
 static void a_fifo_takes_and_shows_the_same_as_sorting_by_id(void)
 {
-    compare_with_sorting(MQ_KIND_FIFO, 20);
-    compare_with_sorting(MQ_KIND_FIFO, BODY_MAX);
+    compare_with_sorting(MQ_KIND_FIFO, 20, false);
+    compare_with_sorting(MQ_KIND_FIFO, BODY_MAX, false);
 }
 
 static void a_lifo_takes_and_shows_the_same_as_sorting_by_id_downwards(void)
 {
-    compare_with_sorting(MQ_KIND_LIFO, 20);
-    compare_with_sorting(MQ_KIND_LIFO, BODY_MAX);
+    compare_with_sorting(MQ_KIND_LIFO, 20, false);
+    compare_with_sorting(MQ_KIND_LIFO, BODY_MAX, false);
 }
 
 static void a_priority_order_takes_and_shows_the_same_as_sorting_by_key_and_id(void)
 {
-    compare_with_sorting(MQ_KIND_PRIORITY, 20);
-    compare_with_sorting(MQ_KIND_PRIORITY, BODY_MAX);
+    compare_with_sorting(MQ_KIND_PRIORITY, 20, false);
+    compare_with_sorting(MQ_KIND_PRIORITY, BODY_MAX, false);
+}
+
+static void an_index_finds_those_that_were_taken_and_all_with_keys(void)
+{
+    compare_with_sorting(MQ_KIND_FIFO, 20, true);
+    compare_with_sorting(MQ_KIND_LIFO, BODY_MAX, true);
+    compare_with_sorting(MQ_KIND_PRIORITY, 20, true);
 }
 
 /* An insertion into a sorted list for each item would take minutes. */
@@ -332,6 +360,7 @@ static const struct unit_test tests[] = {
     UNIT(a_fifo_takes_and_shows_the_same_as_sorting_by_id),
     UNIT(a_lifo_takes_and_shows_the_same_as_sorting_by_id_downwards),
     UNIT(a_priority_order_takes_and_shows_the_same_as_sorting_by_key_and_id),
+    UNIT(an_index_finds_those_that_were_taken_and_all_with_keys),
     UNIT(the_last_of_a_long_priority_order_are_found_in_one_walk),
     UNIT(an_empty_order_has_no_chunks),
 };
