@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REMEMBERED_MAX = 10000 };
+enum { REMEMBERED_MAX = 10000, BACKLOG_MAX = 64 << 20 };
 
 void engine_options_default(struct engine_options *options)
 {
@@ -23,6 +23,7 @@ void engine_options_default(struct engine_options *options)
         .waiting_max = MQ_WAITING_MAX,
         .unconfirmed_max = MQ_UNCONFIRMED_MAX,
         .in_flight_max = MQ_IN_FLIGHT_SIZE_MAX,
+        .backlog_max = BACKLOG_MAX,
         .auto_create = true,
     };
 }
@@ -93,6 +94,9 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     list_init(&e->marked);
     list_init(&e->starved);
     list_init(&e->outbox);
+    list_init(&e->urgent);
+    facts_init(&e->facts, options->is_durable);
+    ledger_init(&e->ledger);
     return e;
 }
 
@@ -134,6 +138,8 @@ void engine_free(struct engine *e)
     stock_done(&e->stock);
     pool_done(&e->call_pool);
     pool_done(&e->lease_pool);
+    facts_done(&e->facts);
+    ledger_done(&e->ledger);
     free(e->views);
     free(e->found);
     free(e);
@@ -146,6 +152,10 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t engine_deadline_ms(const struct engine *e)
 {
+    if (e->failure)
+        return UINT64_MAX;
+    if (e->is_postponed)
+        return earlier(heap_first_rank(&e->waits), e->now_ms + SHORT_MS);
     uint64_t due = earlier(heap_first_rank(&e->waits), session_first_forget_ms(e));
     due = earlier(due, room_deadline_ms(e));
     if (e->lives.count == 0)
@@ -189,8 +199,10 @@ bool engine_serve(struct engine *e, struct queue *q)
     }
     if (q->is_shut_down && q->order.count == 0)
         call_answer_all(e, &q->getters, MQ_SHUT_DOWN);
-    if (queue_unfinished(q) == 0)
+    if (queue_unfinished(q) == 0 && !list_is_empty(&q->joiners)) {
+        note_all_needed(e);
         call_answer_all(e, &q->joiners, MQ_OK);
+    }
     return moved;
 }
 
@@ -231,10 +243,22 @@ void engine_settle(struct engine *e)
 
 static void fire(struct engine *e, struct timer *timer)
 {
-    if (timer->kind == TIMER_SESSION)
+    if (timer->kind == TIMER_SESSION) {
         session_end(e, session_of_timer(timer));
-    else
-        lease_return(e, CONTAINER_OF(timer, struct lease, timer), false, true);
+        return;
+    }
+    struct lease *lease = CONTAINER_OF(timer, struct lease, timer);
+    note_lease_over(e, lease);
+    lease_return(e, lease, false, true);
+}
+
+/* What is due by itself waits while there is no memory to note it. */
+static bool may_fire(struct engine *e)
+{
+    if (note_reserve_runs(e, 1))
+        return true;
+    note_postponed(e);
+    return false;
 }
 
 /* Leases and sessions first, so that an item that comes back in time still reaches a getter whose time is
@@ -242,11 +266,17 @@ static void fire(struct engine *e, struct timer *timer)
 void engine_tick(struct engine *e, uint64_t now_ms)
 {
     engine_clock(e, now_ms);
+    if (e->failure)
+        return;
+    if (e->is_postponed)
+        safe_go_on(e);
     room_tick(e);
-    while (heap_first_rank(&e->lives) <= now_ms)
+    while (heap_first_rank(&e->lives) <= now_ms && may_fire(e))
         fire(e, CONTAINER_OF(heap_first(&e->lives), struct timer, entry));
-    while (session_first_forget_ms(e) <= now_ms)
+    while (session_first_forget_ms(e) <= now_ms && may_fire(e)) {
+        note_forgotten(e, session_first_ended(e));
         session_free(e, session_first_ended(e));
+    }
     engine_settle(e);
     while (heap_first_rank(&e->waits) <= now_ms)
         call_expire(e, CONTAINER_OF(heap_first(&e->waits), struct call, deadline));

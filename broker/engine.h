@@ -34,6 +34,7 @@ struct engine_options {
     uint32_t waiting_max, unconfirmed_max, in_flight_max; /* per session */
     bool auto_create;                                     /* opening a missing queue makes it */
     const struct shelf *shelf; /* for what waits long and has no room in memory; borrowed; NULL: none */
+    uint64_t backlog_max;      /* bytes of facts that were not taken away yet; above it puts wait */
     bool is_durable;           /* facts are made, for a journal: see "what must survive" below */
 };
 

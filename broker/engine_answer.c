@@ -63,15 +63,26 @@ static void describe_answer(struct engine *e, const struct call *call, struct an
         view_rows(call, answer);
 }
 
+static struct call *next_to_leave(struct engine *e, uint64_t safe)
+{
+    struct list_node *node = list_first(&e->urgent);
+    if (safe > e->safe)
+        e->safe = safe;
+    if (node)
+        return CONTAINER_OF(node, struct call, of_outbox);
+    node = list_first(&e->outbox);
+    if (!node)
+        return NULL;
+    struct call *call = CONTAINER_OF(node, struct call, of_outbox);
+    return call->position <= safe ? call : NULL;
+}
+
 bool engine_next_reply(struct engine *e, uint64_t safe, void **ret_peer, struct answer *ret_answer)
 {
-    struct list_node *node = list_first(&e->outbox);
-    if (!node)
+    struct call *call = next_to_leave(e, safe);
+    if (!call)
         return false;
-    struct call *call = CONTAINER_OF(node, struct call, of_outbox);
-    if (call->position > safe)
-        return false;
-    list_remove(node);
+    list_remove(&call->of_outbox);
     assert(call->session->peer);
     *ret_peer = call->session->peer;
     describe_answer(e, call, ret_answer);

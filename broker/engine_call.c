@@ -134,7 +134,7 @@ void call_send(struct engine *e, struct call *call)
 {
     assert(!call->waits);
     if (call->session->peer && !list_has(&call->of_outbox))
-        list_append(&e->outbox, &call->of_outbox);
+        list_append(safe_outbox(e, call), &call->of_outbox);
 }
 
 /* What a get hands out is leased, and counted where it is stored. */
@@ -160,6 +160,8 @@ void call_answer(struct engine *e, struct call *call, enum mq_status status, con
     stop_waiting(e, call);
     call->status = status;
     call->text = text;
+    if (!e->failure) /* after it, only what the call has changed before counts */
+        call->position = e->facts.needed;
     call->session->unconfirmed++;
     call->session->unconfirmed_size += call->reply_size;
     call->session->kept_size += call_kept_size(call);
@@ -194,7 +196,7 @@ void call_expire(struct engine *e, struct call *call)
     if (call->verb == MQ_VERB_GET)
         status = MQ_EMPTY;
     else if (call->verb == MQ_VERB_PUT)
-        status = put_refusal(call->queue, &text);
+        status = put_refusal(e, call->queue, &text);
     call_answer(e, call, status, text);
 }
 
@@ -231,6 +233,7 @@ void call_free(struct engine *e, struct call *call)
 void call_take_back(struct engine *e, struct call *call)
 {
     struct list_node *node;
+    note_taken_back(e, call);
     while ((node = list_first(&call->leases)))
         lease_return(e, CONTAINER_OF(node, struct lease, of_call), true, false);
 }
@@ -239,6 +242,7 @@ void call_take_back(struct engine *e, struct call *call)
 static void confirm_one(struct engine *e, struct call *call)
 {
     struct list_node *node;
+    note_confirmed(e, call);
     while (call->auto_done && (node = list_first(&call->leases)))
         lease_done(e, CONTAINER_OF(node, struct lease, of_call));
     call_free(e, call);
@@ -293,6 +297,7 @@ void call_confirm(struct engine *e, struct session *s, struct ranges confirms)
             confirm_each(e, s, confirms.list[i]);
     else
         confirm_by_walk(e, s, confirms, true);
+    note_confirmed_end(e);
     if (!had_credit && get_has_credit(e, s))
         get_credit_grown(e, s);
 }
@@ -301,6 +306,7 @@ void call_confirm_others(struct engine *e, struct session *s, struct ranges awai
 {
     bool had_credit = get_has_credit(e, s);
     confirm_by_walk(e, s, awaited, false);
+    note_confirmed_end(e);
     if (!had_credit && get_has_credit(e, s))
         get_credit_grown(e, s);
 }

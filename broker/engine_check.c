@@ -7,6 +7,7 @@ struct census {
     uint64_t spares, ready, leased, lost, waiting, connected, calls, leases, ended;
     uint64_t stored_size, unstored_size, starved_size, kept_size;
     uint64_t away_count, away_items, away_cost;
+    uint64_t live, live_size;
     size_t waits_owned, lives_owned;
 };
 
@@ -143,7 +144,7 @@ static void check_waiters(const struct engine *e, const struct queue *q)
     assert(check_line(&q->joiners, MQ_VERB_JOIN, q) == q->joiner_count);
     for (struct list_node *n = list_first(&q->getters); n; n = list_next(&q->getters, n))
         assert(q->order.count == 0 || !get_has_credit(e, CONTAINER_OF(n, struct call, of_queue)->session) ||
-               (order_next_is_away(&q->order) && (e->is_short || e->stock.lost)));
+               (order_next_is_away(&q->order) && (e->is_short || e->stock.lost)) || e->is_postponed);
     assert(q->putter_count == 0 || queue_room(q) == 0 || list_has(&q->starved));
     assert(q->joiner_count == 0 || queue_unfinished(q) > 0);
     assert(!q->is_shut_down || q->putter_count == 0);
@@ -180,8 +181,8 @@ static void check_queue(const struct engine *e, const struct queue *q, struct ce
     queue_check(q);
     assert(!list_has(&q->marked));
     struct order_sum waiting = order_sum(&q->order);
+    size_t cost = waiting.cost;
     bytes += waiting.body_size;
-    census->stored_size += waiting.cost;
     census->away_count += waiting.away_count;
     census->away_items += waiting.away_items;
     census->away_cost += waiting.away_cost;
@@ -189,8 +190,8 @@ static void check_queue(const struct engine *e, const struct queue *q, struct ce
         const struct lease *lease = CONTAINER_OF(n, struct lease, of_queue);
         assert(lease->queue == q);
         bytes += item_size(lease->item).body;
-        census->stored_size += ITEM_LEASE_COST;
-        census->stored_size += item_cost(item_size(lease->item).body, lease->item->key_size);
+        cost += item_cost(item_size(lease->item).body, lease->item->key_size);
+        assert(!note_is_of(e, q) || ledger_is_live(&e->ledger, lease->id));
     }
     assert(leased == q->leased && bytes == q->bytes);
     assert(q->totals.puts == q->totals.done + q->totals.discarded + queue_unfinished(q));
@@ -198,6 +199,9 @@ static void check_queue(const struct engine *e, const struct queue *q, struct ce
     check_waiters(e, q);
     check_room(q);
     check_unstored(q, census);
+    census->stored_size += cost + leased * ITEM_LEASE_COST;
+    census->live += note_is_of(e, q) ? queue_unfinished(q) : 0;
+    census->live_size += note_is_of(e, q) ? cost - queue_unfinished(q) * ITEM_COST : 0;
     census->ready += q->order.count;
     census->leased += leased;
 }
@@ -213,13 +217,15 @@ static void check_queues(const struct engine *e, struct census *census)
     }
 }
 
-/* Who is first in line for memory does not fit. */
+/* Who is first in line for memory does not fit, or waits for the disk. */
 static void check_starved(const struct engine *e)
 {
     const struct list_node *node = list_first(&e->starved);
     if (!node)
         return;
     const struct call *call = call_first(&CONTAINER_OF(node, struct queue, starved)->putters);
+    if (e->is_postponed || safe_put_refusal(e, call->queue))
+        return;
     struct size_pair size = order_intake_size(&call->queue->order, &call->unstored);
     uint64_t used = room_used(e, NULL);
     assert(used > 0);
@@ -234,7 +240,8 @@ void engine_check(const struct engine *e)
     check_starved(e);
     heap_check(&e->waits);
     heap_check(&e->lives);
-    assert(list_is_empty(&e->marked) && !e->memory_freed && !e->feeding);
+    ledger_check(&e->ledger);
+    assert(list_is_empty(&e->marked) && !e->memory_freed && !e->feeding && !e->facts.open);
     assert(census.ready == e->ready && census.leased == e->leased && census.waiting == e->waiting);
     assert(census.connected == e->connected && census.ended == e->ended_count);
     assert(census.lost == e->lost);
@@ -245,5 +252,7 @@ void engine_check(const struct engine *e)
     assert(census.starved_size == e->starved_size && census.kept_size == e->kept_size);
     assert(census.spares == e->lease_pool.owned && census.leases == e->lease_pool.taken);
     assert(census.calls == e->call_pool.taken && e->call_pool.owned == 0);
+    assert(census.live == e->ledger.live || e->stock.lost); /* what is lost was not ended */
+    assert(census.live_size == e->live_size);
     assert(census.waits_owned == e->waits.owned && census.lives_owned == e->lives.owned);
 }

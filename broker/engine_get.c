@@ -41,7 +41,7 @@ static uint32_t reserve_leases(struct engine *e, struct call *call, struct queue
     uint32_t count = (uint32_t)smaller(smaller(call->max, q->order.count), FAIR_SIZE / FAIR_MARGIN);
     assert(call->has_spare && count > 0);
     call->has_spare = false;
-    return count == 1 || lease_reserve(e, q, count - 1) ? count : 1;
+    return count == 1 || (note_reserve_runs(e, count) && lease_reserve(e, q, count - 1)) ? count : 1;
 }
 
 /* Hands out what is there, up to what was asked for and what fits the frame. That happens in one go, while
@@ -50,6 +50,7 @@ static void grant(struct engine *e, struct call *call, struct queue *q)
 {
     size_t room = answer_room(e, call->session), moved = 0;
     uint32_t count = 0, most = reserve_leases(e, call, q);
+    uint64_t redelivered = q->totals.redelivered;
     call->lease_ms = q->settings.lease_ms;
     while (count < most && room_fetch(e, q)) {
         struct order_first first = order_first(&q->order);
@@ -63,7 +64,17 @@ static void grant(struct engine *e, struct call *call, struct queue *q)
     }
     if (count < most)
         lease_unreserve(e, q, most - count);
+    note_taken(e, call, q, count, q->totals.redelivered - redelivered);
     call_answer(e, call, MQ_OK, NULL);
+}
+
+/* What is handed out must be noted. */
+static bool may_grant(struct engine *e)
+{
+    if (note_reserve_runs(e, 1))
+        return true;
+    note_postponed(e);
+    return false;
 }
 
 bool get_serve(struct engine *e, struct queue *q)
@@ -75,7 +86,7 @@ bool get_serve(struct engine *e, struct queue *q)
         node = list_next(&q->getters, node);
         if (!get_has_credit(e, call->session))
             continue;
-        if (!room_fetch(e, q))
+        if (!room_fetch(e, q) || !may_grant(e))
             break;
         grant(e, call, q);
         moved = true;
@@ -121,7 +132,7 @@ void get_submit(struct engine *e, struct call *call, const struct request *req)
         return;
     }
     engine_serve(e, q);
-    if (call->waits && req->timeout_ms == 0) /* what is next could not be brought back into memory */
+    if (call->waits && req->timeout_ms == 0) /* there is no memory for what is next, or to note it */
         call_answer(e, call, MQ_NO_MEMORY, NULL);
     call_stay(e, call);
 }

@@ -178,11 +178,13 @@ void lease_done(struct engine *e, struct lease *lease)
     struct queue *q = lease->queue;
     struct item *item = let_go(e, lease);
     struct size_pair size = item_size(item);
+    size_t cost = item_cost(size.body, size.key);
     order_forget(&q->order, item);
+    note_gone(e, q, lease->id, cost);
     q->bytes -= size.body;
     q->totals.done++;
     e->totals.done++;
-    e->stored_size -= item_cost(size.body, size.key);
+    e->stored_size -= cost;
     e->memory_freed = true;
     end_lease(e, lease);
 }
@@ -213,7 +215,7 @@ void lease_revoke(struct engine *e, struct lease *lease)
     struct item *item = let_go(e, lease);
     struct size_pair size = item_size(item);
     order_forget(&q->order, item);
-    item_discarded(e, q, size);
+    item_discarded(e, q, lease->id, size);
     keep_as_lost(e, lease);
 }
 
@@ -264,6 +266,7 @@ static void judge(struct engine *e, struct call *call, const struct request *req
     for (size_t i = 0; i < req->id_count; i++) {
         struct lease *lease = find(e, call->session, req->ids[i], req->verb);
         if (lease && lease->item) {
+            note_lease(e, call, req, lease);
             apply(e, lease, req);
             continue;
         }
@@ -273,13 +276,25 @@ static void judge(struct engine *e, struct call *call, const struct request *req
         if (lease && req->verb != MQ_VERB_EXTEND && --lease->losses == 0)
             lease_forget(e, lease);
     }
+    note_leases_end(e, call);
     call_answer(e, call, call->refusal_count ? call->refusals[0].status : MQ_OK, NULL);
+}
+
+/* Before anything changes: what follows may end leases. */
+static void note_all_held(struct engine *e, struct call *call, const struct request *req)
+{
+    if (!note_is_on(e))
+        return;
+    for (size_t i = 0; i < req->id_count; i++)
+        note_lease(e, call, req, e->found[i]);
+    note_leases_end(e, call);
 }
 
 /* task_done, release, extend. */
 void lease_submit(struct engine *e, struct call *call, const struct request *req)
 {
     if (all_held(e, call->session, req)) {
+        note_all_held(e, call, req);
         for (size_t i = 0; i < req->id_count; i++) {
             if (i + FETCH_AHEAD < req->id_count)
                 item_fetch(e->found[i + FETCH_AHEAD]->item);

@@ -122,7 +122,8 @@ struct queue *queue_make(struct engine *e, struct bytes name, const struct setti
     return q;
 }
 
-static enum mq_status make_queue(struct engine *e, const struct request *req, const char **ret_text)
+static enum mq_status make_queue(struct engine *e, struct call *call, const struct request *req,
+                                 const char **ret_text)
 {
     if (!req->create && !e->options.auto_create)
         return MQ_NO_QUEUE;
@@ -130,9 +131,11 @@ static enum mq_status make_queue(struct engine *e, const struct request *req, co
         *ret_text = "queues";
         return MQ_LIMIT;
     }
-    if (!queue_make(e, req->queue, &req->settings, e->next_queue))
+    const struct queue *q = queue_make(e, req->queue, &req->settings, e->next_queue);
+    if (!q)
         return MQ_NO_MEMORY;
     e->next_queue++;
+    note_queue(e, call, q);
     return MQ_OK;
 }
 
@@ -144,7 +147,7 @@ void open_submit(struct engine *e, struct call *call, const struct request *req)
     if (text) {
         status = MQ_INVALID;
     } else if (!q) {
-        status = make_queue(e, req, &text);
+        status = make_queue(e, call, req, &text);
     } else if (queue_difference(q, &req->settings)) {
         status = MQ_EXISTS;
         text = setting_name(queue_difference(q, &req->settings));
@@ -176,6 +179,7 @@ void set_submit(struct engine *e, struct call *call, const struct request *req)
         return;
     }
     queue_set(q, &req->settings);
+    note_queue(e, call, q);
     engine_mark(e, q);
     call_answer(e, call, MQ_OK, NULL);
 }
@@ -190,9 +194,11 @@ static void items_discarded(struct engine *e, struct queue *q, uint64_t count, s
 }
 
 /* An item of this size has left for good. */
-void item_discarded(struct engine *e, struct queue *q, struct size_pair size)
+void item_discarded(struct engine *e, struct queue *q, uint64_t id, struct size_pair size)
 {
-    items_discarded(e, q, 1, size.body, item_cost(size.body, size.key));
+    size_t cost = item_cost(size.body, size.key);
+    note_gone(e, q, id, cost);
+    items_discarded(e, q, 1, size.body, cost);
 }
 
 /* What is away goes as it lies. */
@@ -201,6 +207,7 @@ static void discard_away(struct engine *e, struct queue *q)
     struct order_gone gone;
     while (order_discard_away(&q->order, &gone)) {
         e->ready -= gone.count;
+        note_gone_away(e, q, &gone);
         items_discarded(e, q, gone.count, gone.body_size, gone.cost);
     }
 }
@@ -208,12 +215,13 @@ static void discard_away(struct engine *e, struct queue *q)
 void queue_discard_ready(struct engine *e, struct queue *q)
 {
     struct size_pair size;
+    uint64_t id;
     for (;;) {
         discard_away(e, q);
-        if (!order_discard(&q->order, &size))
+        if (!order_discard(&q->order, &size, &id))
             break;
         e->ready--;
-        item_discarded(e, q, size);
+        item_discarded(e, q, id, size);
     }
     engine_mark(e, q);
 }
@@ -224,6 +232,7 @@ void purge_submit(struct engine *e, struct call *call, const struct request *req
     if (!q)
         return;
     call->count = q->order.count;
+    note_emptied(e, call, q);
     queue_discard_ready(e, q);
     call_answer(e, call, MQ_OK, NULL);
 }
@@ -235,9 +244,10 @@ void shut_down_submit(struct engine *e, struct call *call, const struct request 
         return;
     q->is_shut_down = true;
     q->is_immediate |= req->immediate;
-    call_answer_all(e, &q->putters, MQ_SHUT_DOWN);
     if (q->is_immediate)
         queue_discard_ready(e, q);
+    note_queue(e, call, q);
+    call_answer_all(e, &q->putters, MQ_SHUT_DOWN);
     engine_mark(e, q);
     call_answer(e, call, MQ_OK, NULL);
 }
@@ -264,6 +274,7 @@ void remove_submit(struct engine *e, struct call *call, const struct request *re
         return;
     }
     call->count = queue_unfinished(q);
+    note_emptied(e, call, q);
     call_answer_all(e, &q->putters, MQ_NO_QUEUE);
     call_answer_all(e, &q->getters, MQ_NO_QUEUE);
     call_answer_all(e, &q->joiners, MQ_NO_QUEUE);
@@ -279,6 +290,8 @@ void join_submit(struct engine *e, struct call *call, const struct request *req)
     enum mq_status status = MQ_OK;
     if (queue_unfinished(q) > 0)
         status = req->timeout_ms == 0 ? MQ_TIMED_OUT : call_enter(e, call, q, req->timeout_ms);
+    else
+        note_all_needed(e);
     if (!call->queue)
         call_answer(e, call, status, NULL);
     call_stay(e, call);

@@ -36,6 +36,8 @@ void put_starve_first(struct engine *e, struct queue *q)
 /* May so much more be stored in q? It may if nothing else takes memory, whatever its size. */
 bool put_memory_fits(const struct engine *e, const struct queue *q, size_t cost)
 {
+    if (safe_put_refusal(e, q))
+        return false;
     if (!list_is_empty(&e->starved) && !e->feeding)
         return false;
     uint64_t used = room_used(e, q);
@@ -53,12 +55,15 @@ static bool make_fit(struct engine *e, struct queue *q, size_t cost)
     return put_memory_fits(e, q, cost);
 }
 
-/* Why a put that may not wait any longer is refused: where there is room, memory is what it waits for. */
-enum mq_status put_refusal(const struct queue *q, const char **ret_text)
+/* Why a put that may not wait any longer is refused: where there is room, memory is what it waits for, or the
+ * disk. */
+enum mq_status put_refusal(const struct engine *e, const struct queue *q, const char **ret_text)
 {
     if (queue_room(q) == 0)
         return MQ_FULL;
-    *ret_text = "memory limit";
+    *ret_text = safe_put_refusal(e, q);
+    if (!*ret_text)
+        *ret_text = "memory limit";
     return MQ_TEMPORARY;
 }
 
@@ -118,8 +123,7 @@ static enum mq_status check_room(struct engine *e, struct queue *q, const struct
         return MQ_FULL;
     if (make_fit(e, q, cost_of(q, &req->puts[0])))
         return MQ_OK;
-    *ret_text = "memory limit";
-    return MQ_TEMPORARY;
+    return put_refusal(e, q, ret_text);
 }
 
 /* What waits takes memory too: a session's share is bounded, and so is everybody's. */
@@ -194,6 +198,7 @@ void put_note_ids(struct call *call, struct range ids)
 
 void put_count_stored(struct engine *e, struct queue *q, size_t count, size_t size, size_t cost)
 {
+    note_live(e, q, e->next_item, count, cost);
     e->next_item += count;
     q->bytes += size;
     q->totals.puts += count;
@@ -206,11 +211,12 @@ void put_count_stored(struct engine *e, struct queue *q, size_t count, size_t si
 static void put_at_once(struct engine *e, struct call *call, struct queue *q, const struct request *req,
                         size_t size, size_t cost)
 {
-    if (!put_reserve_ids(call, 1) ||
+    if (!put_reserve_ids(call, 1) || !note_reserve_ids(e, q, req->put_count) ||
         !order_put(&q->order, req->puts, req->put_count, e->next_item, e->now_ms)) {
         call_answer(e, call, MQ_NO_MEMORY, NULL);
         return;
     }
+    note_stored(e, call, q, req);
     put_note_ids(call, (struct range){e->next_item, e->next_item + req->put_count - 1});
     put_count_stored(e, q, req->put_count, size, cost);
     engine_serve(e, q); /* whoever waits for an item hears of it first */
@@ -230,7 +236,7 @@ static void put_and_wait(struct engine *e, struct call *call, struct queue *q, c
     }
     engine_serve(e, q);
     if (call->waits && req->timeout_ms == 0) {
-        status = put_refusal(q, &text);
+        status = put_refusal(e, q, &text);
         call_answer(e, call, status, text);
     }
     call_stay(e, call);
@@ -248,6 +254,10 @@ void put_submit(struct engine *e, struct call *call, const struct request *req)
     enum mq_status status = check_items(e, q, req, &text);
     if (status == MQ_OK && q->is_shut_down)
         status = MQ_SHUT_DOWN;
+    if (status == MQ_OK && e->refuses_puts && note_is_of(e, q)) {
+        status = MQ_TEMPORARY;
+        text = e->refuses_puts;
+    }
     size_t size, cost = items_cost(q, req, &size);
     if (status == MQ_OK)
         status = check_room(e, q, req, cost, &text);
@@ -281,6 +291,8 @@ static void count_out(struct engine *e, struct call *call, size_t size, size_t c
 
 static void store(struct engine *e, struct queue *q, struct call *call)
 {
+    struct put_item item = order_intake_item(&q->order, &call->unstored);
+    note_stored_item(e, q, &item);
     size_t size = order_intake_size(&q->order, &call->unstored).body, cost = next_cost(q, call);
     count_out(e, call, size, cost);
     put_note_ids(call, (struct range){e->next_item, e->next_item});
@@ -294,26 +306,44 @@ static bool is_content(const struct call *call)
     return call->partial && call->count > 0;
 }
 
+/* May the next item of this put be stored? */
+static bool next_fits(struct engine *e, struct queue *q, const struct call *call)
+{
+    if (queue_room(q) == 0 || !make_fit(e, q, next_cost(q, call)))
+        return false;
+    struct put_item item = order_intake_item(&q->order, &call->unstored);
+    if (note_reserve_item(e, q, &item))
+        return true;
+    note_postponed(e);
+    return false;
+}
+
+/* Stores what there is room for; true: that was anything. */
+static bool store_some(struct engine *e, struct queue *q, struct call *call)
+{
+    if (!next_fits(e, q, call))
+        return false;
+    note_stored_begin(e, call, q);
+    do
+        store(e, q, call);
+    while (call->unstored.left > 0 && next_fits(e, q, call));
+    note_stored_end(e, call, q);
+    return true;
+}
+
 bool put_serve(struct engine *e, struct queue *q)
 {
     bool moved = false;
     struct call *call;
     while ((call = call_first(&q->putters))) {
-        bool has_room = queue_room(q) > 0, fits = has_room && make_fit(e, q, next_cost(q, call));
-        if (!fits && is_content(call)) {
+        moved |= store_some(e, q, call);
+        if (call->unstored.left == 0 || is_content(call)) {
             call_answer(e, call, MQ_OK, NULL);
             continue;
         }
-        if (!has_room)
-            return moved;
-        if (!fits) {
+        if (queue_room(q) > 0)
             starve(e, q);
-            return moved;
-        }
-        store(e, q, call);
-        moved = true;
-        if (call->unstored.left == 0)
-            call_answer(e, call, MQ_OK, NULL);
+        return moved;
     }
     return moved;
 }

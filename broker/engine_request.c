@@ -9,7 +9,8 @@ enum {
     HAS_ITEMS = 1 << 2,      /* put */
     HAS_IDS = 1 << 3,        /* of leased items */
     HAS_MAX = 1 << 4,        /* a number of items or rows wanted */
-    GIVES_ROWS = 1 << 5      /* an answer that may be large and is no lease */
+    GIVES_ROWS = 1 << 5,     /* an answer that may be large and is no lease */
+    NEEDS_LOG = 1 << 6       /* is refused when nothing can be written down any more */
 };
 
 struct verb_rule {
@@ -18,17 +19,17 @@ struct verb_rule {
 };
 
 static const struct verb_rule verb_rules[] = {
-    [MQ_VERB_OPEN] = {open_submit, HAS_QUEUE},
-    [MQ_VERB_SET] = {set_submit, HAS_QUEUE},
-    [MQ_VERB_REMOVE] = {remove_submit, HAS_QUEUE},
-    [MQ_VERB_PUT] = {put_submit, HAS_QUEUE | HAS_ITEMS},
-    [MQ_VERB_GET] = {get_submit, HAS_QUEUE | HAS_MAX},
-    [MQ_VERB_TASK_DONE] = {lease_submit, HAS_IDS},
-    [MQ_VERB_RELEASE] = {lease_submit, HAS_IDS},
-    [MQ_VERB_EXTEND] = {lease_submit, HAS_IDS},
-    [MQ_VERB_JOIN] = {join_submit, HAS_QUEUE},
-    [MQ_VERB_SHUT_DOWN] = {shut_down_submit, HAS_QUEUE},
-    [MQ_VERB_PURGE] = {purge_submit, HAS_QUEUE},
+    [MQ_VERB_OPEN] = {open_submit, HAS_QUEUE | NEEDS_LOG},
+    [MQ_VERB_SET] = {set_submit, HAS_QUEUE | NEEDS_LOG},
+    [MQ_VERB_REMOVE] = {remove_submit, HAS_QUEUE | NEEDS_LOG},
+    [MQ_VERB_PUT] = {put_submit, HAS_QUEUE | HAS_ITEMS | NEEDS_LOG},
+    [MQ_VERB_GET] = {get_submit, HAS_QUEUE | HAS_MAX | NEEDS_LOG},
+    [MQ_VERB_TASK_DONE] = {lease_submit, HAS_IDS | NEEDS_LOG},
+    [MQ_VERB_RELEASE] = {lease_submit, HAS_IDS | NEEDS_LOG},
+    [MQ_VERB_EXTEND] = {lease_submit, HAS_IDS | NEEDS_LOG},
+    [MQ_VERB_JOIN] = {join_submit, HAS_QUEUE | NEEDS_LOG},
+    [MQ_VERB_SHUT_DOWN] = {shut_down_submit, HAS_QUEUE | NEEDS_LOG},
+    [MQ_VERB_PURGE] = {purge_submit, HAS_QUEUE | NEEDS_LOG},
     [MQ_VERB_PEEK] = {peek_submit, HAS_QUEUE | HAS_MAX | GIVES_ROWS},
     [MQ_VERB_STAT] = {stat_submit, MAY_HAVE_QUEUE},
     [MQ_VERB_LIST] = {list_submit, MAY_HAVE_QUEUE | HAS_MAX | GIVES_ROWS},
@@ -89,6 +90,8 @@ static void start(struct engine *e, struct call *call, const struct request *req
         call_answer(e, call, MQ_UNSUPPORTED, "verb");
     else if (bad)
         call_answer(e, call, MQ_INVALID, bad);
+    else if ((rule->flags & NEEDS_LOG) && e->failure)
+        call_answer(e, call, MQ_TEMPORARY, e->failure);
     else if ((rule->flags & GIVES_ROWS) && !get_has_credit(e, call->session))
         call_answer(e, call, MQ_LIMIT, "bytes in flight");
     else
@@ -96,34 +99,59 @@ static void start(struct engine *e, struct call *call, const struct request *req
 }
 
 /* A put that a restart has cut off goes on behind the items that it has stored. */
-static void go_on(struct engine *e, struct call *call, const struct request *req)
+static enum mq_status go_on(struct engine *e, struct call *call, const struct request *req,
+                            const char **ret_why)
 {
     struct request rest = *req;
     rest.puts += call->count;
     rest.put_count -= call->count;
+    if (!note_reserve(e, &rest)) {
+        *ret_why = "out of memory";
+        return MQ_TEMPORARY;
+    }
     call_go_on(e, call);
     start(e, call, &rest);
+    return MQ_OK;
+}
+
+static bool is_unwanted(const struct call *call, const struct request *req)
+{
+    return req->verb == MQ_VERB_CANCEL && call->auto_done && !list_is_empty(&call->leases);
+}
+
+/* The answer is given again; one that was withdrawn, without its items. */
+static enum mq_status answer_again(struct engine *e, struct call *call, const struct request *req,
+                                   const char **ret_why)
+{
+    if (call->is_cut && req->verb == MQ_VERB_CANCEL)
+        call->status = MQ_INTERRUPTED;
+    call->is_cut = false;
+    if (is_unwanted(call, req)) {
+        if (e->failure)
+            return MQ_OK; /* that they went back could not be written down: nothing can be said */
+        if (!note_reserve_runs(e, call->max)) {
+            *ret_why = "out of memory";
+            return MQ_TEMPORARY;
+        }
+        call_take_back(e, call);
+    }
+    e->repeats += req->verb != MQ_VERB_CANCEL;
+    call_send(e, call);
+    return MQ_OK;
 }
 
 /* A number seen before changes nothing: its answer is given again, or is still to come. A cancel ends the
  * wait. */
-static void repeat(struct engine *e, struct call *call, const struct request *req)
+static enum mq_status repeat(struct engine *e, struct call *call, const struct request *req,
+                             const char **ret_why)
 {
     if (call->waits && req->verb == MQ_VERB_CANCEL)
         call_answer(e, call, MQ_INTERRUPTED, NULL);
     if (call->waits)
-        return;
-    if (call->is_cut && req->verb == MQ_VERB_PUT && req->put_count == call->total) {
-        go_on(e, call, req);
-        return;
-    }
-    if (call->is_cut && req->verb == MQ_VERB_CANCEL)
-        call->status = MQ_INTERRUPTED;
-    call->is_cut = false;
-    if (call->auto_done && req->verb == MQ_VERB_CANCEL)
-        call_take_back(e, call);
-    e->repeats += req->verb != MQ_VERB_CANCEL;
-    call_send(e, call);
+        return MQ_OK;
+    if (call->is_cut && req->verb == MQ_VERB_PUT && req->put_count == call->total)
+        return go_on(e, call, req, ret_why);
+    return answer_again(e, call, req, ret_why);
 }
 
 /* A client that reads what it is sent and confirms it comes nowhere near these bounds. */
@@ -148,7 +176,7 @@ static enum mq_status accept_new(struct engine *e, struct session *s, const stru
         *ret_why = "too many unconfirmed answers";
         return MQ_LIMIT;
     }
-    struct call *call = call_new(e, s, req);
+    struct call *call = note_reserve(e, req) ? call_new(e, s, req) : NULL;
     if (!call) {
         *ret_why = "out of memory";
         return MQ_TEMPORARY;
@@ -170,8 +198,8 @@ static enum mq_status accept(struct engine *e, struct session *s, const struct r
         return accept_new(e, s, req, ret_why);
     struct call *call = call_find(e, s, req->number);
     if (call)
-        repeat(e, call, req);
-    else if (req->number < s->unsure_until) /* nothing is known of it: a restart came between */
+        return repeat(e, call, req, ret_why);
+    if (req->number < s->unsure_until) /* nothing is known of it: a restart came between */
         return accept_new(e, s, req, ret_why);
     return MQ_OK; /* else its answer has arrived */
 }

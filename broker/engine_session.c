@@ -158,6 +158,7 @@ void session_postpone_all(struct engine *e, uint64_t by_ms)
 
 static void forget(struct engine *e, struct session *s)
 {
+    note_forgotten(e, s);
     e->forgotten++;
     session_free(e, s);
 }
@@ -167,6 +168,7 @@ static void forget(struct engine *e, struct session *s)
 void session_end(struct engine *e, struct session *s)
 {
     assert(!s->peer && !s->ended);
+    note_lapsed(e, s);
     stop_timer(e, s);
     struct list_node *node = list_first(&s->calls);
     while (node) {
@@ -204,6 +206,7 @@ void engine_bye(struct engine *e, uint64_t now_ms, struct session *s, struct ran
 {
     engine_clock(e, now_ms);
     call_confirm(e, s, confirms);
+    note_bye(e, s);
     session_return_leases(e, s, false);
     session_free(e, s);
     engine_settle(e);
@@ -229,15 +232,19 @@ static enum mq_status open_new(struct engine *e, const struct hello *hello, stru
 {
     if (session_find(e, hello->id))
         return refuse(welcome, MQ_EXISTS, "session id");
-    if (e->sessions.count >= e->options.sessions_max) {
-        if (list_is_empty(&e->ended))
-            return refuse(welcome, MQ_LIMIT, "sessions");
-        forget(e, session_first_ended(e));
-    }
-    *ret_session = session_make(e, hello->id, hello->name, e->next_session);
-    if (!*ret_session)
+    bool is_full = e->sessions.count >= e->options.sessions_max;
+    if (is_full && list_is_empty(&e->ended))
+        return refuse(welcome, MQ_LIMIT, "sessions");
+    struct session *s = NULL;
+    if (note_reserve_runs(e, 1))
+        s = session_make(e, hello->id, hello->name, e->next_session);
+    if (!s)
         return refuse(welcome, MQ_TEMPORARY, "out of memory");
+    if (is_full)
+        forget(e, session_first_ended(e));
     e->next_session++;
+    note_session(e, s);
+    *ret_session = s;
     return MQ_OK;
 }
 
@@ -261,6 +268,9 @@ static enum mq_status resume(struct engine *e, const struct hello *hello, struct
         (awaited->count > 0 &&
          (awaited->list[0].first == 0 || awaited->list[awaited->count - 1].last >= hello->next_number)))
         return refuse(welcome, MQ_INVALID, "numbers do not match the session's");
+    if (s->ended && e->failure) /* maybe the log does not know that it has ended */
+        return refuse(welcome, MQ_TEMPORARY, e->failure);
+    note_all_needed(e); /* how it ended, and which leases of it did, is told now */
     *ret_old_peer = s->peer;
     unbind(e, s);
     stop_timer(e, s);

@@ -34,7 +34,8 @@ enum {
      * all, and so many of each session even then. */
     LOST_LEASES_MAX = 65536,
     LOST_ALL_MAX = 4 * LOST_LEASES_MAX,
-    LOST_FAIR = 256
+    LOST_FAIR = 256,
+    SHORT_MS = 100 /* when facts had no room: so long until it is tried again */
 };
 
 /* Deadlines that a freeze of the broker moves. */
@@ -170,6 +171,8 @@ struct engine {
     const char *refuses_puts; /* NULL: it does not */
     const char *failure;      /* NULL: none */
     struct data_stat data;    /* as the caller told it */
+    uint64_t safe;            /* the largest position that the caller has told */
+    bool is_postponed;        /* something was, as facts had no room */
     struct list urgent;       /* answers that wait for nothing */
     size_t room_turn;         /* whose chunks go to the shelf next, of queue_list */
     uint64_t room_retry_ms;   /* nothing goes there before */
@@ -217,7 +220,63 @@ bool put_reserve_ids(struct call *call, size_t count); /* room for more ranges; 
 void put_note_ids(struct call *call, struct range ids);
 /* So many items, of these sizes together, are in the queue now, from e->next_item on. */
 void put_count_stored(struct engine *e, struct queue *q, size_t count, size_t size, size_t cost);
-enum mq_status put_refusal(const struct queue *q, const char **ret_text);
+enum mq_status put_refusal(const struct engine *e, const struct queue *q, const char **ret_text);
+
+/* engine_fact.c: what must survive is noted when it happens, before anybody is told. Who says note_*() does
+ * so in the order of the rules. */
+static inline bool note_is_on(const struct engine *e)
+{
+    return e->facts.is_on;
+}
+
+/* Does anything of this queue's items go into facts? */
+static inline bool note_is_of(const struct engine *e, const struct queue *q)
+{
+    return e->options.is_durable && !q->settings.is_transient;
+}
+
+/* Room for what will be noted; false: out of memory. For all that a request writes by itself; for a grant of
+ * so many items, or any small fact; for the next ids; for an item of a put that waits. */
+bool note_reserve(struct engine *e, const struct request *req);
+bool note_reserve_runs(struct engine *e, size_t count);
+bool note_reserve_ids(struct engine *e, const struct queue *q, size_t count);
+bool note_reserve_item(struct engine *e, const struct queue *q, const struct put_item *item);
+void note_postponed(struct engine *e); /* there was none, and a step stays for later */
+
+void note_live(struct engine *e, const struct queue *q, uint64_t first, size_t count, size_t cost);
+void note_gone(struct engine *e, const struct queue *q, uint64_t id, size_t cost);
+void note_gone_away(struct engine *e, const struct queue *q, const struct order_gone *gone);
+/* A put's items, before they are counted: the next ids are theirs. Nothing else is noted before the end. */
+void note_stored(struct engine *e, struct call *call, const struct queue *q, const struct request *req);
+void note_stored_begin(struct engine *e, const struct call *call, const struct queue *q);
+void note_stored_item(struct engine *e, const struct queue *q, const struct put_item *item);
+void note_stored_end(struct engine *e, struct call *call, const struct queue *q);
+
+void note_taken(struct engine *e, struct call *call, const struct queue *q, size_t count,
+                uint64_t redelivered);
+/* What a task_done, release or extend does to each lease, and refuses; before the lease ends. */
+void note_lease(struct engine *e, const struct call *call, const struct request *req,
+                const struct lease *lease);
+void note_leases_end(struct engine *e, struct call *call);
+void note_lease_over(struct engine *e, const struct lease *lease);
+void note_taken_back(struct engine *e, struct call *call);
+
+struct fact note_of_queue(const struct queue *q); /* without a cause */
+void note_queue(struct engine *e, struct call *call, const struct queue *q);
+void note_emptied(struct engine *e, struct call *call, const struct queue *q);
+
+void note_session(struct engine *e, const struct session *s);
+void note_lapsed(struct engine *e, const struct session *s);
+void note_bye(struct engine *e, const struct session *s);
+void note_forgotten(struct engine *e, const struct session *s);
+void note_confirmed(struct engine *e, const struct call *call); /* of one session, until the end */
+void note_confirmed_end(struct engine *e);
+void note_all_needed(struct engine *e);
+
+/* engine_safe.c */
+struct list *safe_outbox(struct engine *e, const struct call *call);         /* where its answer is to wait */
+const char *safe_put_refusal(const struct engine *e, const struct queue *q); /* NULL: nothing is against it */
+void safe_go_on(struct engine *e);
 
 /* engine_room.c */
 uint64_t engine_memory(const struct engine *e);                    /* bytes of items and waiting puts */
@@ -267,7 +326,7 @@ void join_submit(struct engine *e, struct call *call, const struct request *req)
 void shut_down_submit(struct engine *e, struct call *call, const struct request *req);
 void purge_submit(struct engine *e, struct call *call, const struct request *req);
 void queue_discard_ready(struct engine *e, struct queue *q);
-void item_discarded(struct engine *e, struct queue *q, struct size_pair size);
+void item_discarded(struct engine *e, struct queue *q, uint64_t id, struct size_pair size);
 size_t queue_list_after(const struct engine *e, struct bytes name); /* index of the first larger name */
 
 /* engine_look.c */

@@ -312,6 +312,13 @@ struct size_pair order_intake_size(const struct order *order, const struct intak
     return record_sizes(order, intake->next);
 }
 
+struct put_item order_intake_item(const struct order *order, const struct intake *intake)
+{
+    struct size_pair size = order_intake_size(order, intake);
+    const uint8_t *data = intake->next->data;
+    return (struct put_item){.key = {data, size.key}, .body = {data + size.key, size.body}};
+}
+
 void order_store(struct order *order, struct intake *intake, uint64_t id, uint64_t now_ms)
 {
     struct record *record = intake->next;
@@ -474,7 +481,7 @@ void order_forget(struct order *order, struct item *item)
     pile_disown(&order->pile, 1);
 }
 
-bool order_discard(struct order *order, struct size_pair *ret_size)
+bool order_discard(struct order *order, struct size_pair *ret_size, uint64_t *ret_id)
 {
     struct record *record = first_fresh(order);
     struct item *item = record || order->pile.count == 0 ? NULL : pile_take_last(&order->pile);
@@ -483,6 +490,7 @@ bool order_discard(struct order *order, struct size_pair *ret_size)
     if (item)
         record = item->record;
     *ret_size = item ? item_size(item) : (struct size_pair){.body = record->size};
+    *ret_id = item ? item->id : record_id(record);
     order->count--;
     order->size -= record_bytes(record->size);
     if (item) {

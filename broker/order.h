@@ -52,6 +52,7 @@ bool order_copy(struct order *order, const struct put_item *puts, size_t count, 
                 struct intake *ret_intake);
 /* Of the next one; there must be one. */
 struct size_pair order_intake_size(const struct order *order, const struct intake *intake);
+struct put_item order_intake_item(const struct order *order, const struct intake *intake);
 void order_store(struct order *order, struct intake *intake, uint64_t id, uint64_t now_ms); /* the next */
 void order_drop(struct order *order, struct intake *intake); /* all that are left; nothing is fine */
 struct record *order_intake_next(const struct order *order, const struct intake *intake,
@@ -80,7 +81,7 @@ void order_return(struct order *order, struct item *item);
 /* A taken item will never come back: it is freed. */
 void order_forget(struct order *order, struct item *item);
 /* Removes one for good, whichever is the least work. False: empty. Only after order_discard_away(). */
-bool order_discard(struct order *order, struct size_pair *ret_size);
+bool order_discard(struct order *order, struct size_pair *ret_size, uint64_t *ret_id);
 /* All that waits goes, and nobody wants to know what it was. */
 void order_clear(struct order *order);
 

@@ -183,8 +183,9 @@ bool order_discard_away(struct order *order, struct order_gone *ret)
 void order_clear(struct order *order)
 {
     struct size_pair size;
+    uint64_t id;
     while (order->first_away)
         drop(order, order->first_away);
-    while (order_discard(order, &size))
+    while (order_discard(order, &size, &id))
         continue;
 }

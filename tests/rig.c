@@ -1,5 +1,6 @@
 /* rig.c - see rig.h. */
 #include "rig.h"
+#include "rig_facts.h"
 #include "rig_replies.h"
 
 #include "key.h"
@@ -9,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The engine's clock does not start at 0, so that a forgotten "now" shows. */
-enum { EPOCH_MS = 1000000, TICKS_MAX = 100000, NAME_SIZE = 32 };
+enum { TICKS_MAX = 100000, NAME_SIZE = 32 };
 
 /* What a request points to while it is submitted. */
 struct loaded {
@@ -76,7 +76,7 @@ static enum mq_status say_hello(struct rig *r, const struct rig_step *step)
         hello.awaited = (struct ranges){step->ranges, given_ranges(step)};
     struct session *handle = NULL;
     void *old_peer = NULL;
-    enum mq_status status = engine_hello(r->engine, EPOCH_MS + r->now_ms, &hello,
+    enum mq_status status = engine_hello(r->engine, RIG_EPOCH_MS + r->now_ms, &hello,
                                          peer_of(number, s->connection + 1), &handle, &old_peer, &r->welcome);
     free(awaited);
     CHECK_EQUAL(r->welcome.status, status);
@@ -219,7 +219,7 @@ static enum mq_status submit(struct rig *r, const struct rig_step *step, const u
     req.number = number;
     req.confirms = confirm_received(r, session_of(r, session), &confirms);
     r->why = "";
-    enum mq_status status = engine_submit(r->engine, EPOCH_MS + r->now_ms, handle, &req, &r->why);
+    enum mq_status status = engine_submit(r->engine, RIG_EPOCH_MS + r->now_ms, handle, &req, &r->why);
     free(confirms);
     free(l->body);
     free(l->puts);
@@ -232,6 +232,7 @@ static enum mq_status submit(struct rig *r, const struct rig_step *step, const u
 static void settle(struct rig *r)
 {
     engine_check(r->engine);
+    rig_settle_facts(r);
     if (!r->is_holding)
         rig_drain(r);
 }
@@ -274,10 +275,10 @@ static void session_step(struct rig *r, const struct rig_step *step)
         RIG_CHECK(step, step->expects == RIG_ANYTHING || status == step->status, "welcome says %s, not %s",
                   mq_status_name(status), mq_status_name(step->status));
     } else if (step->verb == MQ_VERB_BYE) {
-        engine_bye(r->engine, EPOCH_MS + r->now_ms, s->handle, ranges);
+        engine_bye(r->engine, RIG_EPOCH_MS + r->now_ms, s->handle, ranges);
         s->handle = NULL;
     } else {
-        engine_confirm(r->engine, EPOCH_MS + r->now_ms, connected(r, session_number(step)), ranges);
+        engine_confirm(r->engine, RIG_EPOCH_MS + r->now_ms, connected(r, session_number(step)), ranges);
     }
     settle(r);
 }
@@ -328,19 +329,19 @@ void rig_drop_step(struct rig *r, const struct rig_step *step)
     r->is_holding = step->is_unsent;
     struct rig_session *s = session_of(r, session_number(step));
     assert(s->handle);
-    engine_disconnect(r->engine, EPOCH_MS + r->now_ms, s->handle);
+    engine_disconnect(r->engine, RIG_EPOCH_MS + r->now_ms, s->handle);
     s->handle = NULL;
     settle(r);
 }
 
 void rig_run_to(struct rig *r, uint64_t at_ms)
 {
-    uint64_t goal_ms = EPOCH_MS + at_ms;
+    uint64_t goal_ms = RIG_EPOCH_MS + at_ms;
     for (int ticks = 0; engine_deadline_ms(r->engine) <= goal_ms; ticks++) {
         CHECK(ticks < TICKS_MAX); /* else the engine asks to be woken for nothing, for ever */
-        if (engine_deadline_ms(r->engine) > EPOCH_MS + r->now_ms)
-            r->now_ms = engine_deadline_ms(r->engine) - EPOCH_MS;
-        engine_tick(r->engine, EPOCH_MS + r->now_ms);
+        if (engine_deadline_ms(r->engine) > RIG_EPOCH_MS + r->now_ms)
+            r->now_ms = engine_deadline_ms(r->engine) - RIG_EPOCH_MS;
+        engine_tick(r->engine, RIG_EPOCH_MS + r->now_ms);
         settle(r);
     }
     r->now_ms = at_ms;
@@ -371,9 +372,21 @@ static void apply_options(struct engine_options *engine, const struct rig_option
     RIG_TAKE(waiting_max);
     RIG_TAKE(unconfirmed_max);
     RIG_TAKE(in_flight_max);
+    RIG_TAKE(backlog_max);
+    RIG_TAKE(first_item);
+    RIG_TAKE(is_durable);
 #undef RIG_TAKE
     if (rig->no_auto_create)
         engine->auto_create = false;
+}
+
+/* Queue "q", and nothing unconfirmed; what that took is safe and counts as checked. */
+static void open_plain_queue(struct rig *r, const struct rig_options *options)
+{
+    rig_open(r, SETTINGS(options->kind, options->maxsize, options->lease_ms), CREATE, OK);
+    rig_confirm(r, RANGES({1, 1}));
+    r->sessions[1].sent[0].is_confirmed = true;
+    rig_facts(r);
 }
 
 struct rig rig_new(struct rig_options options)
@@ -381,13 +394,15 @@ struct rig rig_new(struct rig_options options)
     struct engine_options engine_options;
     engine_options_default(&engine_options);
     apply_options(&engine_options, &options);
-    struct rig r = {.engine = engine_new(&engine_options, EPOCH_MS), .silent = options.silent, .why = ""};
+    struct rig r = {.engine = engine_new(&engine_options, RIG_EPOCH_MS),
+                    .silent = options.silent,
+                    .is_durable = options.is_durable,
+                    .why = ""};
     CHECK(r.engine != NULL);
-    if (options.without_queue)
-        return r;
-    rig_open(&r, SETTINGS(options.kind, options.maxsize, options.lease_ms), CREATE, OK);
-    rig_confirm(&r, RANGES({1, 1}));
-    r.sessions[1].sent[0].is_confirmed = true;
+    if (!options.without_queue)
+        open_plain_queue(&r, &options);
+    r.is_slow = options.is_slow;
+    r.safe = r.group_count ? r.groups[r.group_count - 1].position : 0;
     return r;
 }
 
@@ -398,6 +413,7 @@ void rig_free(struct rig *r)
     for (int i = 0; i < RIG_SESSIONS; i++)
         free(r->sessions[i].sent);
     rig_forget_replies(r);
+    rig_free_facts(r);
 }
 
 struct queue_stat rig_look(struct rig *r, const char *queue)

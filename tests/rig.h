@@ -17,6 +17,9 @@
 #include "engine.h"
 #include "unit.h"
 
+/* The engine's clock does not start at 0, so that a forgotten "now" shows. */
+enum { RIG_EPOCH_MS = 1000000 };
+
 enum { RIG_ITEMS = 16, RIG_SESSIONS = 48, RIG_LOOKER = RIG_SESSIONS - 1 };
 
 #define RIG_ZERO UINT32_MAX /* where 0 means not said */
@@ -147,7 +150,10 @@ struct rig_options {
     uint64_t memory_limit, resume_grace_ms, remember_ms;
     uint32_t body_max, frame_max, items_max, queues_max, sessions_max, remembered_max, waiting_max,
         unconfirmed_max, in_flight_max;
+    uint64_t backlog_max, first_item;
     bool no_auto_create;
+    bool is_durable; /* see rig_facts.h */
+    bool is_slow;
 };
 
 struct rig {
@@ -165,6 +171,13 @@ struct rig {
     struct welcome welcome; /* the last */
     int old_peer;           /* session * 1000 + connection that the last hello replaced, 0: none */
     const char *why;        /* the last refusal's */
+    bool is_durable, is_slow;
+    uint64_t safe;            /* slow: the position up to which replies leave */
+    uint64_t segment;         /* to which what is taken next belongs */
+    struct rig_group *groups; /* of facts, all that were ever taken */
+    size_t group_count;
+    uint64_t facts_read; /* the position up to which they were checked */
+    char *fact_text;
 };
 
 struct rig rig_new(struct rig_options options);

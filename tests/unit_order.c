@@ -99,6 +99,9 @@ static void put_slowly(struct pair *p)
     for (uint64_t n = next_random(p, 9); n > 0 && p->coming_first < p->coming_count; n--) {
         struct known known = p->coming[p->coming_first++];
         CHECK_EQUAL(order_intake_size(&p->order, &p->intake).body, known.size);
+        struct put_item next = order_intake_item(&p->order, &p->intake);
+        CHECK_EQUAL(next.body.size, known.size);
+        CHECK(known.size == 0 || ((const uint8_t *)next.body.data)[known.size - 1] == known.fill);
         order_store(&p->order, &p->intake, p->next_id, p->now_ms);
         is_stored(p, known);
     }
@@ -232,11 +235,19 @@ static void walk(struct pair *p)
     CHECK(record == NULL);
 }
 
+/* In any order, each of them once. */
 static void discard(struct pair *p)
 {
     struct size_pair size;
-    while (order_discard(&p->order, &size))
-        p->waiting_count--;
+    uint64_t id;
+    while (order_discard(&p->order, &size, &id)) {
+        size_t i = 0;
+        while (i < p->waiting_count && p->waiting[i].id != id)
+            i++;
+        CHECK(i < p->waiting_count);
+        CHECK_EQUAL(size.body, p->waiting[i].size);
+        p->waiting[i] = p->waiting[--p->waiting_count];
+    }
     CHECK_EQUAL(p->waiting_count, 0);
 }
 
@@ -333,7 +344,11 @@ static void the_last_of_a_long_priority_order_are_found_in_one_walk(void)
     CHECK_EQUAL(count, SHOWN);
     for (size_t i = 0; i < SHOWN; i++)
         CHECK_EQUAL(seen[i].id, SHOWN - i);
-    p.waiting_count = MANY;
+    struct size_pair size;
+    uint64_t id;
+    while (order_discard(&p.order, &size, &id))
+        count++;
+    CHECK_EQUAL(count, SHOWN + MANY);
     pair_done(&p);
 }
 

@@ -31,7 +31,8 @@ static void rack_init(struct rack *p, enum mq_kind kind)
 static void rack_done(struct rack *p)
 {
     struct size_pair size;
-    while (order_discard(&p->order, &size))
+    uint64_t id;
+    while (order_discard(&p->order, &size, &id))
         continue;
     order_done(&p->order);
     stock_done(&p->stock);

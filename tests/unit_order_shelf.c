@@ -271,8 +271,10 @@ static void discard(void)
             id = record_id(record_at(chunk, p.order.kind == MQ_KIND_LIFO ? chunk->last : chunk->first));
         else if (p.order.pile.count > 0)
             id = p.order.pile.nodes[p.order.pile.count - 1].id;
-        if (!order_discard(&p.order, &size))
+        uint64_t gone_id;
+        if (!order_discard(&p.order, &size, &gone_id))
             break;
+        CHECK_EQUAL(gone_id, id);
         size_t at = find(id);
         CHECK_EQUAL(size.body, p.waiting[at].size);
         memmove(p.waiting + at, p.waiting + at + 1, (--p.waiting_count - at) * sizeof *p.waiting);
@@ -465,9 +467,10 @@ static void what_is_discarded_unread_still_tells_how_much_it_was(void)
     p.fake.get_fails = true;
     uint64_t away = p.stock.away_items;
     struct size_pair size;
+    uint64_t id;
     while (p.order.count > 0) {
         if (!order_discard_away(&p.order, &gone)) {
-            CHECK(order_discard(&p.order, &size));
+            CHECK(order_discard(&p.order, &size, &id));
             continue;
         }
         CHECK(!gone.ids && p.stock.lost);
