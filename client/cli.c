@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 static const struct cli_command *const commands[] = {
-    &cmd_create, &cmd_set,   &cmd_put, &cmd_get,      &cmd_work, &cmd_join, &cmd_ls,    &cmd_stat,
-    &cmd_peek,   &cmd_purge, &cmd_rm,  &cmd_shutdown, &cmd_ps,   &cmd_ping, &cmd_bench,
+    &cmd_create, &cmd_set,    &cmd_put,  &cmd_get,   &cmd_work,  &cmd_join,
+    &cmd_ls,     &cmd_stat,   &cmd_peek, &cmd_purge, &cmd_rm,    &cmd_shutdown,
+    &cmd_export, &cmd_import, &cmd_ps,   &cmd_ping,  &cmd_bench,
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

@@ -51,6 +51,7 @@ enum {
     CLI_LONG_FORCE,
     CLI_LONG_HANDOFF,
     CLI_LONG_IMMEDIATE,
+    CLI_LONG_INTO,
     CLI_LONG_KIND,
     CLI_LONG_LAST,
     CLI_LONG_LEASE,
@@ -62,9 +63,11 @@ enum {
     CLI_LONG_RATE,
     CLI_LONG_RAW,
     CLI_LONG_SIZE,
+    CLI_LONG_SKIP,
     CLI_LONG_SYNC,
     CLI_LONG_THREADS,
     CLI_LONG_TRANSIENT,
+    CLI_LONG_WAITING,
     CLI_LONG_WARM_UP,
     CLI_LONG_WINDOW,
     CLI_CODES
@@ -125,6 +128,12 @@ const char *cli_reason(const struct cli *cli, enum mq_status status);
 
 int cli_exit_code(enum mq_status status);
 
+/* "1 item", "2 items". */
+static inline const char *cli_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 /* Progress may be shown: stderr is a terminal and nobody asked for quiet. */
 bool cli_shows_progress(const struct cli *cli);
 
@@ -139,6 +148,6 @@ int cli_timeout_value(const struct cli *cli, int64_t *ret_timeout_ms);
 int cli_settings_value(const struct cli *cli, struct mqc_queue_options *ret_options);
 
 extern const struct cli_command cmd_create, cmd_set, cmd_put, cmd_get, cmd_work, cmd_join, cmd_ls, cmd_stat,
-    cmd_peek, cmd_purge, cmd_rm, cmd_shutdown, cmd_ps, cmd_ping, cmd_bench;
+    cmd_peek, cmd_purge, cmd_rm, cmd_shutdown, cmd_export, cmd_import, cmd_ps, cmd_ping, cmd_bench;
 
 #endif

@@ -47,6 +47,21 @@ enum cli_input_found cli_input_next(struct cli_input *in, size_t *ret_offset, si
     return in->ended ? last_item(in, ret_offset, ret_size) : CLI_INPUT_MORE;
 }
 
+const void *cli_input_rest(const struct cli_input *in, size_t *ret_size)
+{
+    *ret_size = in->filled - in->next;
+    return in->data ? in->data + in->next : "";
+}
+
+size_t cli_input_take(struct cli_input *in, size_t size)
+{
+    size_t offset = in->next - in->kept;
+    assert(size <= in->filled - in->next);
+    in->next += size;
+    in->scanned = in->next;
+    return offset;
+}
+
 const void *cli_input_at(const struct cli_input *in, size_t offset)
 {
     assert(in->kept + offset <= in->filled);

@@ -32,6 +32,11 @@ enum cli_input_found {
 };
 enum cli_input_found cli_input_next(struct cli_input *in, size_t *ret_offset, size_t *ret_size);
 
+/* For a reader that finds items by itself: what is there behind all that was found or taken, and taking so
+ * much of it. Returns where that is, as an offset like that of an item. */
+const void *cli_input_rest(const struct cli_input *in, size_t *ret_size);
+size_t cli_input_take(struct cli_input *in, size_t size);
+
 /* The bytes of an item found; valid until the next fill. */
 const void *cli_input_at(const struct cli_input *in, size_t offset);
 

@@ -187,6 +187,16 @@ struct mqc_get {
     uint64_t reserved[8]; /* zero, else MQ_INVALID */
 };
 
+/* What to peek at. Zero-initialise, then set what is wanted. */
+struct mqc_peek {
+    size_t max;           /* at least 1 */
+    bool last;            /* the last items instead of the first */
+    bool by_id;           /* items with ids above `after`, in the order of ids, whatever the queue's kind */
+    bool leased;          /* by_id: also those that somebody has */
+    uint64_t after;       /* by_id */
+    uint64_t reserved[8]; /* zero, else MQ_INVALID */
+};
+
 /* A queue as the broker sees it. Counts of puts to discarded are since the queue was made. */
 struct mqc_queue_stat {
     char name[256];
@@ -401,6 +411,8 @@ uint64_t mqc_item_id(const struct mqc_item *item);
 uint32_t mqc_item_deliveries(const struct mqc_item *item);
 struct mqc_key mqc_item_priority(const struct mqc_item *item);
 const char *mqc_item_queue_name(const struct mqc_item *item);
+/* Of an item peeked at: somebody had it. Of others: false. */
+bool mqc_item_is_leased(const struct mqc_item *item);
 
 /* ---- Done with an item --------------------------------------------------------------------------------- */
 
@@ -458,6 +470,16 @@ enum mq_status mqc_purge(struct mqc_queue *queue, uint64_t *ret_discarded);
  * read and freed. Or the usual of a queue. */
 enum mq_status mqc_peek(struct mqc_queue *queue, size_t max, bool last, struct mqc_item **ret_items,
                         size_t *ret_count);
+
+/* The same, with all choices. With by_id it is a page of a walk through the queue in the order in which items
+ * were stored: at most 1 MiB of them, or one item, and *ret_newest (may be NULL) is the largest id that the
+ * broker had given; else that is 0. A walk begins with `after` 0, goes on with the id of the last item, and
+ * is over when *ret_count is 0, or comes to ids above the first page's *ret_newest, which were stored later.
+ * With `leased` it passes each item once that is neither done nor discarded all the time, wherever it is
+ * meanwhile. `max` may then be above 1000. MQ_INVALID: also `last` with by_id; `leased` or `after` without.
+ * MQ_UNSUPPORTED: the broker does not know by_id. */
+enum mq_status mqc_peek_with(struct mqc_queue *queue, const struct mqc_peek *peek,
+                             struct mqc_item **ret_items, size_t *ret_count, uint64_t *ret_newest);
 
 /* The usual (of a queue). */
 enum mq_status mqc_stat(struct mqc_queue *queue, struct mqc_queue_stat *ret_stat);

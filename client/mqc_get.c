@@ -230,27 +230,75 @@ enum mq_status mqc_get_with(struct mqc *m, const struct mqc_get *choices, struct
     return enter_and_get(q, choices, ret_items, ret_count);
 }
 
-enum mq_status mqc_peek(struct mqc_queue *q, size_t max, bool last, struct mqc_item **ret_items,
-                        size_t *ret_count)
+/* Where a peek's results go. */
+struct peeker {
+    struct taker taker; /* first: make_batch() takes the one for the other */
+    uint64_t newest;
+};
+
+static void peeked(struct call *call, const struct answer *answer)
 {
-    struct taker taker = {.items = ret_items, .max = max};
+    struct peeker *p = call->context;
+    if (answer && !call->left)
+        p->newest = answer->newest;
+}
+
+static bool peek_is_valid(const struct mqc_peek *peek)
+{
+    return peek && peek->max >= 1 && is_zero(peek->reserved, sizeof peek->reserved / 8) &&
+           (peek->by_id ? !peek->last : !peek->leased && !peek->after);
+}
+
+static enum mq_status peek_ask(struct mqc_queue *q, const struct mqc_peek *peek, struct peeker *p)
+{
+    const size_t most = peek->by_id ? MQ_ITEMS_MAX : MQ_ROWS_MAX;
+    struct call *call = call_new(q->mqc, MQ_VERB_PEEK, q);
+    if (call) {
+        struct request *request = &call->exchange.request;
+        request->max = (uint32_t)(peek->max < most ? peek->max : most);
+        request->last = peek->last;
+        request->by_id = peek->by_id;
+        request->leased = peek->leased;
+        request->after_number = peek->after;
+        call->prepare = make_batch;
+        call->on_end = peeked;
+        call->context = p;
+    }
+    enum mq_status status = call_run(call);
+    call_drop(call);
+    return status;
+}
+
+enum mq_status mqc_peek_with(struct mqc_queue *q, const struct mqc_peek *peek, struct mqc_item **ret_items,
+                             size_t *ret_count, uint64_t *ret_newest)
+{
+    struct peeker p = {.taker = {.items = ret_items}};
     enum mq_status status = queue_enter(q);
     if (status != MQ_OK)
         return status;
-    if (max < 1 || !ret_items || !ret_count)
-        return queue_leave(q, client_fail(q->mqc, MQ_INVALID, "a peek shows at least 1 item, to some place"));
-    struct call *call = call_new(q->mqc, MQ_VERB_PEEK, q);
-    if (call) {
-        call->exchange.request.max = max < MQ_ROWS_MAX ? (uint32_t)max : MQ_ROWS_MAX;
-        call->exchange.request.last = last;
-        call->prepare = make_batch;
-        call->context = &taker;
+    if (!peek_is_valid(peek) || !ret_items || !ret_count)
+        return queue_leave(q, client_fail(q->mqc, MQ_INVALID,
+                                          "a peek shows at least 1 item, to some place; `last` and `by_id` "
+                                          "exclude each other; `leased` and `after` need `by_id`"));
+    p.taker.max = peek->max;
+    status = peek_ask(q, peek, &p);
+    if (status == MQ_OK && p.taker.batch)
+        hand_over(&p.taker);
+    /* One that does not know of ids shows the first ones again and again. */
+    if (status == MQ_OK && peek->by_id && p.taker.count > 0 && !p.newest) {
+        for (size_t i = 0; i < p.taker.count; i++)
+            item_forget(ret_items[i]);
+        status = client_fail(q->mqc, MQ_UNSUPPORTED, NULL);
     }
-    status = call_run(call);
-    call_drop(call);
-    if (status == MQ_OK && taker.batch)
-        hand_over(&taker);
     if (status == MQ_OK)
-        *ret_count = taker.count;
+        *ret_count = p.taker.count;
+    if (status == MQ_OK && ret_newest)
+        *ret_newest = p.newest;
     return queue_leave(q, status);
+}
+
+enum mq_status mqc_peek(struct mqc_queue *q, size_t max, bool last, struct mqc_item **ret_items,
+                        size_t *ret_count)
+{
+    return mqc_peek_with(q, &(struct mqc_peek){.max = max, .last = last}, ret_items, ret_count, NULL);
 }

@@ -12,7 +12,8 @@ static void item_init(struct mqc_item *item, struct batch *batch, const struct i
                               .body = view->body.data,
                               .id = view->id,
                               .size = (uint32_t)view->body.size,
-                              .deliveries = view->deliveries};
+                              .deliveries = view->deliveries,
+                              .held = view->is_leased};
 }
 
 static void free_keys(struct batch *batch)
@@ -151,6 +152,11 @@ struct mqc_key mqc_item_priority(const struct mqc_item *item)
 {
     const struct batch *batch = item->batch;
     return batch->keys ? batch->keys[item - batch->items].key : (struct mqc_key){.type = MQ_KEY_NONE};
+}
+
+bool mqc_item_is_leased(const struct mqc_item *item)
+{
+    return item->held;
 }
 
 const char *mqc_item_queue_name(const struct mqc_item *item)

@@ -6,6 +6,7 @@
 #define MQ_MQC_ITEM_H
 
 #include "mqc_call.h"
+#include "mqc_key.h"
 
 struct batch;
 
@@ -35,6 +36,7 @@ struct mqc_item {
     bool leased;                 /* and that has not ended */
     bool lost;                   /* it went back, and has come to this client again as another mqc_item */
     bool ahead;                  /* fetched ahead: the program does not have it yet */
+    bool held;                   /* peeked at: somebody has it */
 };
 
 struct batch {
@@ -60,11 +62,5 @@ struct limit *item_limit(const struct mqc_item *item);
 
 /* The program does not have it any more. */
 void item_forget(struct mqc_item *item);
-
-/* Keys of the public header <-> those of the codec. key_to_bytes: MQ_INVALID, MQ_TOO_BIG, MQ_NO_MEMORY; a key
- * of no type has no bytes. */
-enum mq_status key_to_bytes(const struct mqc_key *key, uint8_t out[MQ_KEY_SIZE_MAX], size_t *ret_size);
-/* *ret_parts is to be freed with the key. False: out of memory. A key that is none is MQ_KEY_NONE. */
-bool key_from_bytes(struct bytes encoded, struct mqc_key *ret_key, void **ret_parts);
 
 #endif

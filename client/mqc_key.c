@@ -1,4 +1,6 @@
-/* mqc_key.c - priorities: the public keys <-> the encoded ones of key.h. */
+/* mqc_key.c - see mqc_key.h. */
+#include "mqc_key.h"
+
 #include <stdlib.h>
 #include <string.h>
 

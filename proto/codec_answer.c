@@ -281,13 +281,15 @@ static void read_text_option(struct fields *map, struct answer *answer)
         fields_fail(map, "a text is not a text");
 }
 
-/* Items and ranges ascend. */
+/* Items ascend, and so do ranges. */
 static void read_leased(struct fields *map, struct answer *a)
 {
     size_t count, range = 0;
     const struct range *ranges = read_ranges(map, MQ_ITEMS_MAX, &count);
     struct item_view *items = (struct item_view *)a->items; /* in our zone */
     for (size_t i = 0; i < a->item_count; i++) {
+        if (i > 0 && items[i].id <= items[i - 1].id)
+            fields_fail(map, "items are not in order");
         while (range < count && ranges[range].last < items[i].id)
             range++;
         items[i].is_leased = range < count && ranges[range].first <= items[i].id;

@@ -1,5 +1,5 @@
-/* codec_parts.h - what the codec's own files share; besides them only one of its tests includes it, and
- * nobody else knows msgpack.
+/* codec_parts.h - what the codec's own files share; besides them only dump.c and one of the tests include it,
+ * and nobody else knows msgpack.
  *
  * A frame is decoded in one pass: the reading functions below take the structs of proto.h straight from its
  * bytes, field by field, with a cursor that knows the frame's end and counts depth and objects. The first
@@ -124,6 +124,10 @@ extern const struct row_form queue_row, broker_row, session_row, limits_row;
 void write_row(struct codec *c, const struct row_form *form, const void *row);
 /* Sets the columns that the map names; unknown keys are ignored. */
 void read_row(struct fields *f, const struct row_form *form, void *row);
+
+/* Settings travel as a map of those that are given. */
+void write_settings(struct codec *c, const struct settings *settings);
+void read_settings(struct fields *f, struct settings *settings);
 
 /* Items of puts and of answers. */
 size_t put_items_size(const struct put_item *items, size_t count);

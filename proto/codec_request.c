@@ -5,7 +5,7 @@
 #include <assert.h>
 
 /* Settings travel as a map of those that are given. */
-static void write_settings(struct codec *c, const struct settings *settings)
+void write_settings(struct codec *c, const struct settings *settings)
 {
     write_map(c, (size_t)__builtin_popcount(settings->given & MQ_SETTINGS_ALL));
     if (settings->given & MQ_SETTING_KIND) {
@@ -27,7 +27,7 @@ static void write_settings(struct codec *c, const struct settings *settings)
 }
 
 /* A setting that we do not know must not be ignored silently: it is marked for the engine to refuse. */
-static void read_settings(struct fields *f, struct settings *settings)
+void read_settings(struct fields *f, struct settings *settings)
 {
     struct fields map = read_map(f);
     struct bytes name;

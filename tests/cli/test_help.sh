@@ -3,7 +3,7 @@
 # shellcheck source=tests/cli/cli.sh
 . "$(dirname "$0")/cli.sh"
 
-commands="create set put get work join ls stat peek purge rm shutdown ps ping bench"
+commands="create set put get work join ls stat peek purge rm shutdown export import ps ping bench"
 
 # The usage lists every command; each has help with an example, by all three ways, and its examples work.
 expect 0 mq help

@@ -78,15 +78,17 @@ static void queues_have_names_and_known_settings(void)
     CHECK_EQUAL(queue_with("", (struct mqc_queue_options){0}), MQ_INVALID);
     CHECK_EQUAL(queue_with("two words", (struct mqc_queue_options){0}), MQ_INVALID);
     CHECK_EQUAL(queue_with(long_name, (struct mqc_queue_options){0}), MQ_INVALID);
-    CHECK_EQUAL(queue_with("q", (struct mqc_queue_options){.given = 1 << 3}), MQ_INVALID);
+    CHECK_EQUAL(queue_with("q", (struct mqc_queue_options){.given = 1 << 4}), MQ_INVALID);
     CHECK_EQUAL(queue_with("q", (struct mqc_queue_options){.reserved = {1}}), MQ_INVALID);
     CHECK_EQUAL(queue_with("q", (struct mqc_queue_options){.mode = MQC_OPEN_NAME + 1}), MQ_INVALID);
     CHECK_EQUAL(
         queue_with("q", (struct mqc_queue_options){.mode = MQC_OPEN_NAME, .given = MQ_SETTING_MAXSIZE}),
         MQ_INVALID);
     struct mqc_queue_options kind = {.given = MQ_SETTING_KIND}, odd = {.reserved = {1}};
+    struct mqc_queue_options transient = {.given = MQ_SETTING_TRANSIENT};
     CHECK_EQUAL(mqc_queue_set(queue, NULL), MQ_INVALID);
     CHECK_EQUAL(mqc_queue_set(queue, &kind), MQ_INVALID);
+    CHECK_EQUAL(mqc_queue_set(queue, &transient), MQ_INVALID);
     CHECK_EQUAL(mqc_queue_set(queue, &odd), MQ_INVALID);
     CHECK(strlen(mqc_error(mqc)) > 0);
     end();
@@ -114,6 +116,17 @@ static void gets_have_a_queue_a_number_and_a_place(void)
     CHECK_EQUAL(mqc_get_with(NULL, &odd, items, &count), MQ_INVALID);
     CHECK_EQUAL(mqc_peek(queue, 0, false, items, &count), MQ_INVALID);
     CHECK_EQUAL(mqc_peek(queue, 1, false, NULL, &count), MQ_INVALID);
+    static const struct mqc_peek bad_peeks[] = {
+        {.max = 0},
+        {.max = 0, .by_id = true},
+        {.max = 1, .by_id = true, .last = true},
+        {.max = 1, .leased = true},
+        {.max = 1, .after = 1},
+        {.max = 1, .reserved = {1}},
+    };
+    for (size_t i = 0; i < sizeof bad_peeks / sizeof *bad_peeks; i++)
+        CHECK_EQUAL(mqc_peek_with(queue, &bad_peeks[i], items, &count, NULL), MQ_INVALID);
+    CHECK_EQUAL(mqc_peek_with(queue, NULL, items, &count, NULL), MQ_INVALID);
     CHECK_EQUAL(mqc_join(queue, -2), MQ_INVALID);
     end();
 }

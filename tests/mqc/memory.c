@@ -111,6 +111,10 @@ static void look_all_ways(struct mqc *mqc, struct mqc_queue *queue)
     if (mqc_peek(queue, 9, false, items, &count) == MQ_OK)
         for (size_t i = 0; i < count; i++)
             mqc_item_free(items[i]);
+    struct mqc_peek page = {.max = 9, .by_id = true, .leased = true};
+    if (mqc_peek_with(queue, &page, items, &count, NULL) == MQ_OK)
+        for (size_t i = 0; i < count; i++)
+            mqc_item_free(items[i]);
     TRY(mqc_stat(queue, stats));
     TRY(mqc_queue_list(mqc, NULL, stats, 2, &count));
     TRY(mqc_sessions(mqc, 0, sessions, 2, &count));

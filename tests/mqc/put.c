@@ -160,6 +160,47 @@ static void a_priority_goes_and_comes_with_all_its_parts(void)
     end();
 }
 
+static const struct item_view walked[] = {{.id = 8, .deliveries = 1, .is_leased = true, .body = {"x", 1}},
+                                          {.id = 9, .body = {"y", 1}}};
+
+static void be_walked_through(struct fake *f)
+{
+    fake_welcome(f);
+    const struct request *peek = fake_take_request(f, MQ_VERB_PEEK);
+    REQUIRE(peek->by_id && peek->leased && peek->after_number == 7 && peek->max == 5000);
+    fake_answer(f, (struct answer){.items = walked, .item_count = 2, .newest = 12});
+    peek = fake_take_request(f, MQ_VERB_PEEK);
+    REQUIRE(peek->by_id && !peek->leased && peek->after_number == 9);
+    fake_answer(f, (struct answer){.newest = 13});
+    /* One that does not know of ids. */
+    fake_take(f, MQ_VERB_PEEK);
+    fake_answer(f, (struct answer){.items = walked, .item_count = 2});
+    fake_goodbye(f);
+}
+
+static void a_walk_goes_on_behind_an_id_and_tells_who_is_leased_and_the_newest_id(void)
+{
+    struct mqc_item *items[2];
+    size_t count;
+    uint64_t newest;
+    struct mqc_peek peek = {.max = 5000, .by_id = true, .leased = true, .after = 7};
+    fake_init(&fake);
+    begin(be_walked_through);
+    CHECK_EQUAL(mqc_peek_with(queue, &peek, items, &count, &newest), MQ_OK);
+    CHECK_EQUAL(count, 2);
+    CHECK_EQUAL(newest, 12);
+    CHECK_EQUAL(mqc_item_id(items[0]), 8);
+    CHECK(mqc_item_is_leased(items[0]) && !mqc_item_is_leased(items[1]));
+    CHECK_EQUAL(mqc_task_done(items[0]), MQ_INVALID);
+    mqc_item_free(items[1]);
+    peek = (struct mqc_peek){.max = 1, .by_id = true, .after = 9};
+    CHECK_EQUAL(mqc_peek_with(queue, &peek, items, &count, NULL), MQ_OK);
+    CHECK_EQUAL(count, 0);
+    peek.max = 2;
+    CHECK_EQUAL(mqc_peek_with(queue, &peek, items, &count, NULL), MQ_UNSUPPORTED);
+    end();
+}
+
 static void hear_nothing(struct fake *f)
 {
     fake_welcome(f);
@@ -215,6 +256,7 @@ int main(void)
         UNIT(frames_stay_well_below_what_the_broker_takes_but_have_one_item_at_least),
         UNIT(a_broker_that_stores_less_without_a_reason_is_not_asked_for_ever),
         UNIT(a_priority_goes_and_comes_with_all_its_parts),
+        UNIT(a_walk_goes_on_behind_an_id_and_tells_who_is_leased_and_the_newest_id),
         UNIT(what_is_wrong_with_a_put_is_found_before_anything_is_sent),
     };
     return unit_run("put", tests, sizeof tests / sizeof *tests);
