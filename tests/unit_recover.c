@@ -562,7 +562,6 @@ static void a_newer_format_is_refused_by_its_name(void)
 static void a_disk_that_fails_at_any_call_is_told_from_damage(void)
 {
     for (uint64_t nth = 1;; nth++) {
-        logs_begin();
         interval_groups(0, 2);
         fake_disk_fail(fake, FAKE_ANY & ~FAKE_CLOSE, nth, EIO, false);
         enum recover_result result = recover_now();
