@@ -103,6 +103,8 @@ void chunk_free(struct stock *stock, struct chunk *chunk)
 {
     if (chunk->is_sparse)
         stop_waiting(stock, chunk);
+    if (chunk == stock->restored)
+        stock->restored = NULL;
     assert(!list_has(&chunk->node));
     if (chunk->capacity != SIZE_FULL - BLOCK_HEAD || stock->spare_count == SPARE_MAX) {
         free(chunk);
@@ -269,4 +271,31 @@ void chunk_wait(struct stock *stock, struct chunk *chunk)
     stop_waiting(stock, oldest);
     if (chunk_shrunk(stock, oldest)) /* else it stays as it is, without memory */
         chunk_free(stock, oldest);
+}
+
+/* It is in no list, and left alone while more may come. */
+void chunk_end_restored(struct stock *stock)
+{
+    struct chunk *chunk = stock->restored;
+    stock->restored = NULL;
+    if (!chunk)
+        return;
+    chunk->is_open = false;
+    if (chunk_is_sparse(chunk))
+        chunk_wait(stock, chunk);
+}
+
+struct record *chunk_restore(struct stock *stock, struct bytes key, struct bytes body)
+{
+    size_t bytes = record_bytes(key.size + body.size);
+    if (!stock->restored || chunk_room(stock->restored) < bytes) {
+        struct chunk *chunk = chunk_new(stock, bytes, stock->restored_size + bytes, 0);
+        if (!chunk)
+            return NULL;
+        chunk_end_restored(stock);
+        stock->restored = chunk;
+        chunk->is_open = true;
+    }
+    stock->restored_size += bytes;
+    return chunk_append(stock->restored, key, body);
 }

@@ -71,7 +71,9 @@ struct stock {
     void *scratch;             /* room for a chunk, while there is a shelf that was used */
     uint64_t away_count;       /* chunks on the shelf */
     uint64_t away_items, away_cost;
-    const char *lost; /* what is on the shelf cannot be got back, and why (static); NULL: it can */
+    const char *lost;       /* what is on the shelf cannot be got back, and why (static); NULL: it can */
+    struct chunk *restored; /* where the next item goes that was known by itself before; NULL: nowhere yet */
+    size_t restored_size;   /* bytes of all that went there */
 };
 
 void stock_init(struct stock *stock);
@@ -79,6 +81,11 @@ void stock_done(struct stock *stock);
 
 /* What a chunk of full size has room for. */
 extern const size_t chunk_full_room;
+
+/* A raw record in a chunk for items that are held from the beginning. NULL: out of memory. */
+struct record *chunk_restore(struct stock *stock, struct bytes key, struct bytes body);
+/* No more of them come. */
+void chunk_end_restored(struct stock *stock);
 
 /* A chunk for `room` bytes of records, and up to 64 KiB if so much is wanted (0: no more than needed). NULL:
  * out of memory. */

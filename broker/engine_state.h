@@ -167,6 +167,7 @@ struct engine {
     uint64_t segment;     /* where facts go */
     uint64_t ids_until;   /* ids below it are reserved by a fact */
     uint64_t begun_item;  /* ids below it were given before this process began */
+    uint64_t dropped;     /* segments up to it may be gone; 0: none */
     bool is_replaying;
     const char *refuses_puts; /* NULL: it does not */
     const char *failure;      /* NULL: none */

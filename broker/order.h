@@ -80,6 +80,12 @@ struct item *order_take(struct order *order, struct order_first first);
 void order_return(struct order *order, struct item *item);
 /* A taken item will never come back: it is freed. */
 void order_forget(struct order *order, struct item *item);
+/* The largest id among fresh ones; 0: there are none. */
+uint64_t order_last_fresh_id(const struct order *order);
+/* An item that was known by itself is there again as if it had been taken: order_return() makes it wait. Its
+ * id is whatever it was. NULL: out of memory, nothing changed. */
+struct item *order_restore(struct order *order, const struct put_item *put, uint64_t id, uint64_t stored_ms,
+                           uint32_t deliveries);
 /* Removes one for good, whichever is the least work. False: empty. Only after order_discard_away(). */
 bool order_discard(struct order *order, struct size_pair *ret_size, uint64_t *ret_id);
 /* All that waits goes, and nobody wants to know what it was. */

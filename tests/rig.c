@@ -396,6 +396,7 @@ struct rig rig_new(struct rig_options options)
     apply_options(&engine_options, &options);
     struct rig r = {.engine = engine_new(&engine_options, RIG_EPOCH_MS),
                     .silent = options.silent,
+                    .options = engine_options,
                     .is_durable = options.is_durable,
                     .why = ""};
     CHECK(r.engine != NULL);
@@ -404,6 +405,11 @@ struct rig rig_new(struct rig_options options)
     r.is_slow = options.is_slow;
     r.safe = r.group_count ? r.groups[r.group_count - 1].position : 0;
     return r;
+}
+
+struct rig rig_around(struct engine *engine)
+{
+    return (struct rig){.engine = engine, .why = ""};
 }
 
 void rig_free(struct rig *r)

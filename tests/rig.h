@@ -158,6 +158,7 @@ struct rig_options {
 
 struct rig {
     struct engine *engine;
+    struct engine_options options;
     uint64_t now_ms;
     bool silent;
     bool is_holding; /* nothing is sent after this step */
@@ -181,6 +182,8 @@ struct rig {
 };
 
 struct rig rig_new(struct rig_options options);
+/* Around an engine that is there already, whose time is RIG_EPOCH_MS. */
+struct rig rig_around(struct engine *engine);
 void rig_free(struct rig *r); /* no reply may be left unread */
 
 /* Runs one step; returns its request's number. */

@@ -1,0 +1,559 @@
+/* engine_replay.c - see engine_replay.h. Queues, sessions and answers; and the moment when a restarted engine
+ * begins. */
+#include "engine_replay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool replay_bad(struct replay *r, const char *why)
+{
+    if (!r->lenient && !r->why)
+        r->why = why;
+    return r->lenient;
+}
+
+void replay_no_memory(struct replay *r)
+{
+    r->why = r->e->stock.lost ? r->e->stock.lost : "out of memory";
+}
+
+/* ---- what a fact refers to ---- */
+
+struct queue *replay_queue(struct replay *r)
+{
+    struct queue *q = queue_by_number(r->e, r->fact.queue);
+    if (!q)
+        replay_bad(r, "a fact tells of a queue that is not there");
+    return q;
+}
+
+static struct session *known_session(struct replay *r)
+{
+    struct session *s = session_by_number(r->e, r->fact.cause.session);
+    if (!s)
+        replay_bad(r, "a fact tells of a session that is not there");
+    return s;
+}
+
+struct session *replay_session(struct replay *r)
+{
+    struct session *s = known_session(r);
+    if (s)
+        session_leave_ended(r->e, s);
+    return s;
+}
+
+uint64_t replay_time(const struct replay *r)
+{
+    return r->fact.time_ms < r->e->now_ms ? r->fact.time_ms : r->e->now_ms;
+}
+
+void replay_grow(struct engine *e, struct call *call, size_t bytes)
+{
+    size_t kept = call_kept_size(call);
+    assert(!call->waits);
+    call->reply_size += bytes;
+    call->session->unconfirmed_size += bytes;
+    call->session->kept_size += call_kept_size(call) - kept;
+    e->kept_size += call_kept_size(call) - kept;
+}
+
+struct call *replay_call(struct replay *r, struct session *s, enum mq_verb verb)
+{
+    uint64_t number = r->fact.cause.call;
+    struct call *call = number ? call_find(r->e, s, number) : NULL;
+    if (number == 0 || call)
+        return call;
+    if (number == UINT64_MAX) {
+        replay_bad(r, "a request's number makes no sense");
+        return NULL;
+    }
+    call = call_new(r->e, s, &(struct request){.verb = verb, .number = number});
+    if (!call) {
+        replay_no_memory(r);
+        return NULL;
+    }
+    call_answer(r->e, call, MQ_OK, NULL);
+    call->is_noted = true;
+    if (number >= s->next_number)
+        s->next_number = number + 1;
+    return call;
+}
+
+/* What is kept of a get is not counted: it is gone when the engine begins. */
+void replay_note_ids(struct replay *r, struct call *call, struct range ids)
+{
+    size_t size = call->reply_size;
+    bool is_full = call->id_count == call->id_capacity;
+    if (is_full && !put_reserve_ids(call, call->id_count)) {
+        replay_no_memory(r);
+        return;
+    }
+    size_t grown = call->reply_size - size;
+    call->reply_size = size;
+    if (call->verb == MQ_VERB_PUT)
+        replay_grow(r->e, call, grown);
+    put_note_ids(call, ids);
+}
+
+bool replay_next_run(struct replay *r, uint64_t *count, struct range *ret)
+{
+    if (r->why || !fact_next_run(&r->reader, &r->fact, ret))
+        return false;
+    uint64_t more = ret->last - ret->first; /* and one */
+    if (more >= MQ_ITEMS_MAX - *count) {
+        replay_bad(r, "a fact tells of too many items");
+        return false;
+    }
+    *count += more + 1;
+    return true;
+}
+
+bool replay_is_in_checkpoint(const struct replay *r)
+{
+    return r->reader.left.size >= r->checkpoint_end;
+}
+
+/* Numbers of queues and sessions count up; a checkpoint tells of some that were given before. */
+static bool is_number(const struct replay *r, uint64_t number, uint64_t next)
+{
+    return number > 0 && number < UINT64_MAX && (number < next) == replay_is_in_checkpoint(r);
+}
+
+/* The answer of a request that changed a queue. */
+static void answer(struct replay *r, enum mq_verb verb, uint64_t count)
+{
+    if (r->fact.cause.call == 0)
+        return;
+    struct session *s = replay_session(r);
+    struct call *call = s ? replay_call(r, s, verb) : NULL;
+    if (call && call->verb == verb)
+        call->count = count;
+    else if (call)
+        replay_bad(r, "one request is told to be two");
+}
+
+/* ---- queues ---- */
+
+static bool are_plausible(const struct fact *f)
+{
+    const struct settings *made = &f->created, *now = &f->settings;
+    return made->given == MQ_SETTINGS_ALL && now->given == MQ_SETTINGS_ALL && !queue_bad_setting(made) &&
+           !queue_bad_setting(now) && made->kind == now->kind && made->is_transient == now->is_transient &&
+           (!(f->flags & FACT_IMMEDIATE) || (f->flags & FACT_SHUT_DOWN));
+}
+
+/* Of two queues of one name the later one is right: that the other was removed is in facts that are lost. */
+static struct queue *make_queue(struct replay *r)
+{
+    const struct fact *f = &r->fact;
+    struct engine *e = r->e;
+    struct queue *other = queue_find(e, f->name);
+    if (!is_number(r, f->queue, e->next_queue) && !replay_bad(r, "a queue's number makes no sense"))
+        return NULL;
+    if (other && (!replay_bad(r, "a queue is made a second time") || f->queue < other->number))
+        return NULL;
+    if (other)
+        queue_drop(e, other);
+    if (f->queue >= e->next_queue)
+        e->next_queue = f->queue + 1;
+    struct queue *q = queue_make(e, f->name, &f->created, f->queue);
+    if (!q)
+        replay_no_memory(r);
+    return q;
+}
+
+static void change_queue(struct replay *r, struct queue *q)
+{
+    const struct fact *f = &r->fact;
+    struct settings now = f->settings;
+    now.given &= ~(uint32_t)(MQ_SETTING_KIND | MQ_SETTING_TRANSIENT);
+    queue_set(q, &now);
+    q->made_ms = replay_time(r);
+    q->is_shut_down = f->flags & FACT_SHUT_DOWN;
+    q->is_immediate = f->flags & FACT_IMMEDIATE;
+    if (q->is_immediate)
+        queue_discard_ready(r->e, q);
+    q->totals = (struct totals){.puts = f->totals.puts,
+                                .gets = f->totals.gets,
+                                .done = f->totals.done,
+                                .redelivered = f->totals.redelivered,
+                                .returned = f->totals.returned,
+                                .discarded = f->totals.discarded};
+}
+
+static bool is_same(const struct queue *q, const struct fact *f)
+{
+    struct bytes name = queue_name(q);
+    return name.size == f->name.size && memcmp(name.data, f->name.data, name.size) == 0 &&
+           q->settings.kind == f->settings.kind && q->settings.is_transient == f->settings.is_transient &&
+           (!q->is_shut_down || (f->flags & FACT_SHUT_DOWN)) &&
+           (!q->is_immediate || (f->flags & FACT_IMMEDIATE));
+}
+
+static void replay_queue_fact(struct replay *r)
+{
+    const struct fact *f = &r->fact;
+    struct queue *q = queue_by_number(r->e, f->queue);
+    if (!are_plausible(f) || !mq_name_is_valid(f->name) || (q && !is_same(q, f))) {
+        replay_bad(r, "a queue's settings make no sense");
+        return;
+    }
+    q = q ? q : make_queue(r);
+    if (!q)
+        return;
+    change_queue(r, q);
+    if (f->verb == MQ_VERB_OPEN || f->verb == MQ_VERB_SET || f->verb == MQ_VERB_SHUT_DOWN)
+        answer(r, f->verb, 0);
+    else if (f->cause.call)
+        replay_bad(r, "a queue was changed by no known request");
+}
+
+static void replay_removed(struct replay *r)
+{
+    struct queue *q = replay_queue(r);
+    if (!q)
+        return;
+    queue_drop(r->e, q);
+    answer(r, MQ_VERB_REMOVE, r->fact.count);
+}
+
+/* Unknown items were discarded, too. */
+static void replay_purged(struct replay *r)
+{
+    struct queue *q = replay_queue(r);
+    if (!q || (r->fact.count < q->order.count && !replay_bad(r, "more was waiting than was discarded")))
+        return;
+    uint64_t discarded = q->totals.discarded + r->fact.count;
+    queue_discard_ready(r->e, q);
+    q->totals.discarded = discarded;
+    answer(r, MQ_VERB_PURGE, r->fact.count);
+}
+
+/* ---- sessions ---- */
+
+static struct session *make_session(struct replay *r)
+{
+    const struct fact *f = &r->fact;
+    struct engine *e = r->e;
+    uint64_t number = f->cause.session;
+    if (!is_number(r, number, e->next_session) && !replay_bad(r, "a session's number makes no sense"))
+        return NULL;
+    const struct list_node *last = list_last(&e->session_list);
+    if ((last && CONTAINER_OF(last, struct session, of_engine)->number >= number) ||
+        session_find(e, f->session_id)) {
+        replay_bad(r, "a session is told of a second time, or too late");
+        return NULL;
+    }
+    if (number >= e->next_session)
+        e->next_session = number + 1;
+    struct session *s = session_make(e, f->session_id, f->name, number);
+    if (!s)
+        replay_no_memory(r);
+    return s;
+}
+
+static void replay_session_fact(struct replay *r)
+{
+    const struct fact *f = &r->fact;
+    struct session *s = session_by_number(r->e, f->cause.session);
+    if (f->name.size > MQ_CLIENT_NAME_SIZE_MAX || !mq_utf8_is_valid(f->name) || f->next_number == 0 ||
+        (s && memcmp(s->id, f->session_id, sizeof s->id) != 0)) {
+        replay_bad(r, "a session's fields make no sense");
+        return;
+    }
+    bool is_new = !s;
+    s = s ? s : make_session(r);
+    if (!s)
+        return;
+    s->is_replayed = true;
+    if (f->next_number > s->next_number)
+        s->next_number = f->next_number;
+    if (is_new && (f->flags & FACT_ENDED))
+        session_end(r->e, s);
+    if (is_new)
+        s->since_ms = replay_time(r);
+    s->lapses = f->lapses;
+}
+
+/* It may have come back since it lapsed before, and done nothing that facts tell of. */
+static void replay_lapsed(struct replay *r)
+{
+    struct session *s = replay_session(r);
+    if (s)
+        session_end(r->e, s);
+}
+
+static void replay_gone(struct replay *r)
+{
+    struct session *s = known_session(r);
+    if (!s)
+        return;
+    session_return_leases(r->e, s, false);
+    session_free(r->e, s);
+}
+
+static void replay_confirmed(struct replay *r)
+{
+    struct session *s = replay_session(r);
+    struct range numbers;
+    while (s && fact_next_run(&r->reader, &r->fact, &numbers))
+        call_confirm(r->e, s, (struct ranges){&numbers, 1});
+}
+
+/* ---- answers ---- */
+
+static bool is_answer(const struct fact *f)
+{
+    switch (f->verb) {
+    case MQ_VERB_OPEN:
+    case MQ_VERB_SET:
+    case MQ_VERB_REMOVE:
+    case MQ_VERB_PUT:
+    case MQ_VERB_GET:
+    case MQ_VERB_TASK_DONE:
+    case MQ_VERB_RELEASE:
+    case MQ_VERB_EXTEND:
+    case MQ_VERB_SHUT_DOWN:
+    case MQ_VERB_PURGE:
+        return f->cause.call > 0 && strcmp(mq_status_name(f->status), "?") != 0 && f->lease_ms >= 0;
+    default:
+        return false;
+    }
+}
+
+static void fill_answer(struct replay *r, struct call *call)
+{
+    const struct fact *f = &r->fact;
+    struct range ids;
+    uint64_t count = 0;
+    call->status = f->status;
+    call->total = f->total;
+    call->lease_ms = f->lease_ms;
+    call->auto_done = f->verb == MQ_VERB_GET && (f->flags & FACT_AUTO_DONE);
+    call->partial = f->flags & FACT_PARTIAL;
+    call->is_cut = f->verb == MQ_VERB_PUT && (f->flags & FACT_CUT);
+    while (replay_next_run(r, &count, &ids))
+        replay_note_ids(r, call, ids);
+    if (f->verb == MQ_VERB_REMOVE || f->verb == MQ_VERB_PURGE)
+        call->count = f->count;
+    else if (f->verb == MQ_VERB_PUT &&
+             (count != f->count || count > f->total || (call->is_cut && count == f->total)))
+        replay_bad(r, "a put's answer makes no sense");
+    if (call->is_cut)
+        call->status = MQ_SESSION_LOST;
+}
+
+/* If facts are missing it may be known already, and of a put this is the latest. */
+static void replay_call_fact(struct replay *r)
+{
+    struct session *s = known_session(r);
+    if (!s)
+        return;
+    if (!is_answer(&r->fact) || !replay_is_in_checkpoint(r)) {
+        replay_bad(r, "an answer makes no sense");
+        return;
+    }
+    struct call *call = call_find(r->e, s, r->fact.cause.call);
+    if (call && (!replay_bad(r, "a request has two answers") || call->verb == MQ_VERB_GET))
+        return;
+    if (call)
+        call_free(r->e, call);
+    call = replay_call(r, s, r->fact.verb);
+    if (call)
+        fill_answer(r, call);
+}
+
+static bool is_about_items(enum mq_verb verb)
+{
+    return verb == MQ_VERB_TASK_DONE || verb == MQ_VERB_RELEASE || verb == MQ_VERB_EXTEND;
+}
+
+static bool add_refusal(struct replay *r, struct call *call, struct refusal refusal)
+{
+    size_t count = call->refusal_count;
+    bool is_full = (count & (count - 1)) == 0; /* a power of 2, or nothing */
+    if (count == MQ_ITEMS_MAX || (refusal.status != MQ_TOO_MANY_DONE && refusal.status != MQ_LEASE_LOST))
+        return replay_bad(r, "a refusal makes no sense");
+    if (is_full) {
+        size_t capacity = count ? 2 * count : 1;
+        struct refusal *refusals = realloc(call->refusals, capacity * sizeof *refusals);
+        if (!refusals) {
+            replay_no_memory(r);
+            return false;
+        }
+        call->refusals = refusals;
+        replay_grow(r->e, call, (capacity - count) * sizeof *refusals);
+    }
+    call->refusals[call->refusal_count++] = refusal;
+    call->status = call->refusals[0].status;
+    return true;
+}
+
+static void replay_refused(struct replay *r)
+{
+    struct session *s = replay_session(r);
+    struct call *call = s ? call_find(r->e, s, r->fact.cause.call) : NULL;
+    if (s && !call && is_about_items(r->fact.verb))
+        call = replay_call(r, s, r->fact.verb);
+    if (!call || !is_about_items(call->verb)) {
+        replay_bad(r, "a refusal of no known request");
+        return;
+    }
+    struct refusal refusal;
+    while (fact_next_refusal(&r->reader, &r->fact, &refusal))
+        if (!add_refusal(r, call, refusal))
+            return;
+}
+
+/* ---- one fact after the other ---- */
+
+/* Of what a later checkpoint tells everything is known, unless facts are missing. */
+static void replay_checkpoint(struct replay *r, bool is_first)
+{
+    struct engine *e = r->e;
+    const struct fact *f = &r->fact;
+    struct bytes *left = &r->reader.left;
+    if (f->count > left->size || f->first_id == 0 || f->next_session == 0 || f->next_queue == 0) {
+        replay_bad(r, "a checkpoint makes no sense");
+        return;
+    }
+    if (!is_first && !r->lenient) {
+        *left = (struct bytes){(const uint8_t *)left->data + f->count, left->size - f->count};
+        return;
+    }
+    r->checkpoint_end = left->size - f->count;
+    e->next_item = f->first_id > e->next_item ? f->first_id : e->next_item;
+    e->next_session = f->next_session > e->next_session ? f->next_session : e->next_session;
+    e->next_queue = f->next_queue > e->next_queue ? f->next_queue : e->next_queue;
+}
+
+static void replay_ids(struct replay *r)
+{
+    if (r->fact.first_id > r->e->ids_until)
+        r->e->ids_until = r->fact.first_id;
+}
+
+static void replay_dropped(struct replay *r)
+{
+    if (r->fact.segment > r->e->dropped)
+        r->e->dropped = r->fact.segment;
+}
+
+static void replay_fact(struct replay *r)
+{
+    static void (*const replays[FACT_KINDS])(struct replay * r) = {
+        [FACT_IDS] = replay_ids,           [FACT_QUEUE] = replay_queue_fact,
+        [FACT_REMOVED] = replay_removed,   [FACT_PURGED] = replay_purged,
+        [FACT_STORED] = replay_stored,     [FACT_MOVED] = replay_moved,
+        [FACT_TAKEN] = replay_taken,       [FACT_DONE] = replay_done,
+        [FACT_RETURNED] = replay_returned, [FACT_EXTENDED] = replay_extended,
+        [FACT_REFUSED] = replay_refused,   [FACT_SESSION] = replay_session_fact,
+        [FACT_CALL] = replay_call_fact,    [FACT_CONFIRMED] = replay_confirmed,
+        [FACT_LAPSED] = replay_lapsed,     [FACT_GONE] = replay_gone,
+        [FACT_DROPPED] = replay_dropped,
+    };
+    bool is_first = !r->e->is_replaying;
+    r->e->is_replaying = true;
+    if (is_first && r->fact.kind != FACT_CHECKPOINT)
+        replay_bad(r, "the log does not begin with a checkpoint");
+    if (r->fact.kind == FACT_CHECKPOINT)
+        replay_checkpoint(r, is_first);
+    else if (!r->why)
+        replays[r->fact.kind](r);
+}
+
+bool engine_replay(struct engine *e, struct bytes facts, uint64_t segment, bool lenient, const char **ret_why)
+{
+    struct replay r = {.e = e, .segment = segment, .lenient = lenient, .checkpoint_end = SIZE_MAX};
+    assert(e->options.is_durable);
+    e->facts.is_on = false; /* they are there already */
+    e->segment = segment > e->segment ? segment : e->segment;
+    fact_read(&r.reader, facts);
+    while (!r.why && fact_next(&r.reader, &r.fact)) {
+        replay_fact(&r);
+        if (r.reader.why)
+            break;
+    }
+    if (!r.why && r.reader.why)
+        replay_bad(&r, r.reader.why);
+    *ret_why = r.why;
+    return !r.why;
+}
+
+/* ---- the engine begins ---- */
+
+/* The items of a get's answer are in the order in which they were handed out, those that came in late, too.
+ */
+static void begin_get(struct engine *e, struct call *call)
+{
+    for (size_t i = 0; i < call->id_count; i++)
+        for (uint64_t id = call->ids[i].first; id <= call->ids[i].last; id++) {
+            struct lease *lease = lease_find(e, call->session, id);
+            if (!lease || lease->call != call)
+                continue;
+            list_remove(&lease->of_call);
+            list_append(&call->leases, &lease->of_call);
+        }
+    if (call->ids != call->only_ids)
+        free(call->ids);
+    call->ids = call->only_ids;
+    call->id_capacity = 1;
+    call->id_count = 0;
+    call->count = 0;
+}
+
+/* Its connection is gone, and its time to come back begins. */
+static void begin_session(struct engine *e, struct session *s)
+{
+    s->heard_ms = e->now_ms;
+    for (struct list_node *n = list_first(&s->calls); n; n = list_next(&s->calls, n))
+        if (CONTAINER_OF(n, struct call, of_session)->verb == MQ_VERB_GET)
+            begin_get(e, CONTAINER_OF(n, struct call, of_session));
+    for (struct list_node *n = list_first(&s->leases); n; n = list_next(&s->leases, n)) {
+        struct lease *lease = CONTAINER_OF(n, struct lease, of_session);
+        lease_last(e, lease, lease->lease_ms);
+    }
+    if (s->ended)
+        s->forget_ms = engine_later_ms(e, e->options.remember_ms);
+    else
+        heap_add(&e->lives, &s->timer.entry, engine_later_ms(e, e->options.resume_grace_ms));
+}
+
+/* What became of unknown items was not told of their queue, but follows: each item that was stored is done,
+ * discarded or still there; each that was handed out is done, came back, or is still out. */
+static void begin_queue(struct queue *q)
+{
+    if (q->settings.is_transient) {
+        q->totals = (struct totals){0}; /* it has seen no item */
+        return;
+    }
+    uint64_t there = queue_unfinished(q);
+    struct totals *t = &q->totals;
+    if (t->puts < there || t->puts - there < t->discarded)
+        t->puts = t->discarded + there; /* facts are missing */
+    t->done = t->puts - t->discarded - there;
+    if (t->gets < q->leased || t->gets - q->leased < t->done)
+        t->gets = t->done + q->leased;
+    t->returned = t->gets - t->done - q->leased;
+}
+
+bool engine_begin(struct engine *e, uint64_t now_ms)
+{
+    assert(now_ms >= e->now_ms);
+    e->now_ms = now_ms;
+    for (struct list_node *n = list_first(&e->session_list); n; n = list_next(&e->session_list, n))
+        begin_session(e, CONTAINER_OF(n, struct session, of_engine));
+    for (size_t i = 0; i < e->queues.count; i++)
+        begin_queue(e->queue_list[i]);
+    chunk_end_restored(&e->stock);
+    if (e->next_item < e->ids_until)
+        e->next_item = e->ids_until;
+    e->begun_item = e->next_item;
+    e->totals = (struct totals){0};
+    e->sessions_lost = e->forgotten = e->repeats = 0;
+    e->is_replaying = e->is_short = false;
+    e->facts.is_on = e->options.is_durable;
+    engine_settle(e);
+    return true;
+}

@@ -1,0 +1,908 @@
+/* Facts, written by hand, become an engine again; and what makes no sense is refused. */
+#include "engine.h"
+#include "key.h"
+#include "rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Session N of a log has the id of the rig's session OLD + N. */
+enum { SEGMENT = 7, OLD = 40 };
+
+/* A log that is being written, and the engine that is to read it. */
+struct log_rig {
+    struct facts facts;
+    struct engine *engine;
+    const char *why;
+};
+
+static struct fact checkpoint_of(uint64_t next_item, uint64_t next_session, uint64_t next_queue)
+{
+    return (struct fact){.kind = FACT_CHECKPOINT,
+                         .first_id = next_item,
+                         .next_session = next_session,
+                         .next_queue = next_queue,
+                         .segment = SEGMENT};
+}
+
+static struct fact session_of(uint64_t number)
+{
+    struct fact f = {
+        .kind = FACT_SESSION, .cause.session = number, .name = mq_bytes("client"), .next_number = 1};
+    memset(f.session_id, OLD + (int)number, sizeof f.session_id);
+    return f;
+}
+
+static struct settings all_of(enum mq_kind kind)
+{
+    return (struct settings){.given = MQ_SETTINGS_ALL, .kind = kind};
+}
+
+static struct fact queue_of(uint64_t number, const char *name, enum mq_kind kind)
+{
+    return (struct fact){.kind = FACT_QUEUE,
+                         .queue = number,
+                         .name = mq_bytes(name),
+                         .created = all_of(kind),
+                         .settings = all_of(kind)};
+}
+
+static struct engine *new_engine(void)
+{
+    struct engine_options options;
+    engine_options_default(&options);
+    options.is_durable = true;
+    struct engine *e = engine_new(&options, RIG_EPOCH_MS);
+    CHECK(e != NULL);
+    return e;
+}
+
+/* A log that begins with a checkpoint of nothing. */
+static struct log_rig new_log(void)
+{
+    struct log_rig l = {.engine = new_engine()};
+    facts_init(&l.facts, true);
+    struct fact checkpoint = checkpoint_of(1, 1, 1);
+    facts_add(&l.facts, &checkpoint);
+    return l;
+}
+
+static void add(struct log_rig *l, struct fact fact)
+{
+    facts_add(&l->facts, &fact);
+}
+
+static void add_ids(struct log_rig *l, struct fact fact, const uint64_t *ids, size_t count)
+{
+    facts_begin(&l->facts, &fact);
+    for (size_t i = 0; i < count; i++)
+        facts_id(&l->facts, ids[i]);
+    facts_end(&l->facts);
+}
+#define ADD_IDS(l, fact, ...)                                                                                \
+    add_ids((l), (fact), (const uint64_t[]){__VA_ARGS__},                                                    \
+            sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+
+/* A session, 1, and a queue, 1, called "q". */
+static struct log_rig new_plain_log(enum mq_kind kind)
+{
+    struct log_rig l = new_log();
+    add(&l, session_of(1));
+    add(&l, queue_of(1, "q", kind));
+    return l;
+}
+
+/* Bodies are one letter each. */
+static void add_stored_of(struct log_rig *l, uint64_t call, uint64_t first_id, const char *bodies,
+                          uint64_t total)
+{
+    facts_begin(&l->facts, &(struct fact){.kind = FACT_STORED,
+                                          .cause = {1, call},
+                                          .queue = 1,
+                                          .first_id = first_id,
+                                          .time_ms = RIG_EPOCH_MS - 500,
+                                          .total = total});
+    for (; *bodies; bodies++)
+        facts_item(&l->facts, false, (struct bytes){0}, (struct bytes){bodies, 1});
+    facts_end(&l->facts);
+}
+
+static void add_stored(struct log_rig *l, uint64_t call, uint64_t first_id, const char *bodies)
+{
+    add_stored_of(l, call, first_id, bodies, strlen(bodies));
+}
+
+static struct fact taken_of(uint64_t call, uint64_t count)
+{
+    return (struct fact){.kind = FACT_TAKEN, .cause = {1, call}, .queue = 1, .count = count};
+}
+
+static struct fact about_items(enum fact_kind kind, uint64_t call)
+{
+    return (struct fact){.kind = kind, .cause = {1, call}};
+}
+
+static void add_moved(struct log_rig *l, uint64_t id, const char *body, uint32_t deliveries, uint64_t session,
+                      uint64_t call)
+{
+    facts_begin(&l->facts, &(struct fact){.kind = FACT_MOVED,
+                                          .queue = 1,
+                                          .first_id = id,
+                                          .time_ms = RIG_EPOCH_MS - 700,
+                                          .deliveries = deliveries,
+                                          .cause = {session, call}});
+    facts_item(&l->facts, false, (struct bytes){0}, mq_bytes(body));
+    facts_end(&l->facts);
+}
+
+/* Reads what has been written so far. NULL: it made sense. */
+static const char *replay(struct log_rig *l, bool lenient)
+{
+    l->why = NULL;
+    struct bytes bytes = {l->facts.data + FACTS_HEAD, facts_size(&l->facts)};
+    bool ok = engine_replay(l->engine, bytes, SEGMENT, lenient, &l->why);
+    CHECK_EQUAL(ok, l->why == NULL);
+    facts_done(&l->facts);
+    facts_init(&l->facts, true);
+    return l->why;
+}
+
+/* The log makes sense, and an engine begins with it. */
+static struct rig begin(struct log_rig *l)
+{
+    const char *why = replay(l, false);
+    if (why)
+        printf("\n    %s\n", why);
+    CHECK(!why);
+    facts_done(&l->facts);
+    CHECK(engine_begin(l->engine, RIG_EPOCH_MS));
+    engine_check(l->engine);
+    return rig_around(l->engine);
+}
+
+/* Strictly it is refused; leniently it is passed over, and the engine begins. The log is copied before. */
+static void check_nonsense(struct log_rig *l, const char *file, unsigned line)
+{
+    struct bytes bytes = {l->facts.data + FACTS_HEAD, facts_size(&l->facts)};
+    const char *why = NULL;
+    struct engine *lenient = new_engine();
+    bool is_refused = !engine_replay(l->engine, bytes, SEGMENT, false, &why);
+    if (!is_refused || !why || !*why)
+        printf("\n    %s:%u: is not refused\n", file, line);
+    CHECK(is_refused && why && *why);
+    CHECK(engine_replay(lenient, bytes, SEGMENT, true, &why));
+    CHECK(engine_begin(lenient, RIG_EPOCH_MS));
+    engine_check(lenient);
+    engine_free(lenient);
+    engine_free(l->engine);
+    facts_done(&l->facts);
+}
+#define CHECK_NONSENSE(l) check_nonsense((l), __FILE__, __LINE__)
+
+/* ---- what waits ---- */
+
+static void what_was_stored_waits_in_its_order(void)
+{
+    const char *const orders[] = {[MQ_KIND_FIFO] = "a b c d e", [MQ_KIND_LIFO] = "e d c b a"};
+    for (enum mq_kind kind = MQ_KIND_FIFO; kind <= MQ_KIND_LIFO; kind++) {
+        struct log_rig l = new_plain_log(kind);
+        add_stored(&l, 1, 1, "ab");
+        add_stored(&l, 2, 3, "cde");
+        struct rig r = begin(&l);
+        CHECK_SIZES(&r, "q", 5, 0);
+        rig_peek(&r, MAX(9), GIVES(orders[kind]));
+        rig_get(&r, MAX(9), GIVES(orders[kind]));
+        rig_free(&r);
+    }
+}
+
+static void in_a_priority_queue_keys_decide(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_PRIORITY);
+    int64_t keys[] = {5, -1, 5, 0};
+    facts_begin(&l.facts,
+                &(struct fact){.kind = FACT_STORED, .cause = {1, 1}, .queue = 1, .first_id = 1, .total = 4});
+    for (size_t i = 0; i < 4; i++) {
+        uint8_t encoded[MQ_KEY_SIZE_MAX];
+        struct key key = {.type = MQ_KEY_INT, .integer = keys[i]};
+        size_t size;
+        CHECK_EQUAL(key_encode(&key, encoded, &size), MQ_OK);
+        facts_item(&l.facts, true, (struct bytes){encoded, size}, (struct bytes){"abcd" + i, 1});
+    }
+    facts_end(&l.facts);
+    struct rig r = begin(&l);
+    rig_get(&r, MAX(9), GIVES("b d a c"));
+    rig_free(&r);
+}
+
+static void ids_go_on_where_none_has_been_given(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add(&l, (struct fact){.kind = FACT_IDS, .first_id = 1000});
+    add_stored(&l, 1, 1, "a");
+    struct rig r = begin(&l);
+    rig_put(&r, BODY("b"), OK);
+    CHECK(rig_id(&r, "b") >= 1000);
+    rig_free(&r);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 40, "ab");
+    r = begin(&l);
+    rig_put(&r, BODY("c"), OK);
+    CHECK(rig_id(&r, "c") >= 42);
+    rig_free(&r);
+}
+
+static void times_are_kept_and_never_in_the_future(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "a");
+    struct fact queue = queue_of(2, "later", MQ_KIND_FIFO);
+    queue.time_ms = RIG_EPOCH_MS + 100000;
+    add(&l, queue);
+    facts_begin(&l.facts, &(struct fact){.kind = FACT_STORED,
+                                         .cause = {1, 2},
+                                         .queue = 2,
+                                         .first_id = 2,
+                                         .time_ms = RIG_EPOCH_MS + 100000,
+                                         .total = 1});
+    facts_item(&l.facts, false, (struct bytes){0}, mq_bytes("b"));
+    facts_end(&l.facts);
+    struct rig r = begin(&l);
+    CHECK_EQUAL(rig_look(&r, "q").oldest_ms, 500);
+    CHECK_EQUAL(rig_look(&r, "later").oldest_ms, 0);
+    CHECK_EQUAL(rig_look(&r, "later").age_ms, 0);
+    rig_free(&r);
+}
+
+static void times_that_go_back_do_no_harm(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    for (uint64_t i = 1; i <= 20; i++) {
+        facts_begin(&l.facts, &(struct fact){.kind = FACT_STORED,
+                                             .cause = {1, i},
+                                             .queue = 1,
+                                             .first_id = i,
+                                             .time_ms = RIG_EPOCH_MS - 100 * i,
+                                             .total = 1});
+        facts_item(&l.facts, false, (struct bytes){0}, mq_bytes("x"));
+        facts_end(&l.facts);
+    }
+    struct rig r = begin(&l);
+    CHECK_SIZES(&r, "q", 20, 0);
+    rig_free(&r);
+}
+
+/* ---- what is held ---- */
+
+static void what_was_taken_is_held_until_the_grace_is_over(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "abc");
+    ADD_IDS(&l, taken_of(2, 2), 1, 2);
+    struct rig r = begin(&l);
+    CHECK_SIZES(&r, "q", 1, 2);
+    rig_get(&r, SESSION(2), MAX(9), GIVES("c"));
+    rig_get(&r, SESSION(2), MAX(9), FOREVER, WAITS);
+    rig_run_to(&r, 2999);
+    CHECK_NO_REPLY(&r);
+    rig_run_to(&r, 3000);
+    CHECK_REPLY(&r, SESSION(2), MQ_OK, "a#2 b#2");
+    rig_free(&r);
+}
+
+static void what_is_done_is_gone_and_what_came_back_waits_in_its_place(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "abcde");
+    ADD_IDS(&l, taken_of(2, 4), 1, 2, 3, 4);
+    ADD_IDS(&l, about_items(FACT_DONE, 3), 1, 3);
+    struct fact untouched = about_items(FACT_RETURNED, 4);
+    untouched.flags = FACT_UNTOUCHED;
+    ADD_IDS(&l, untouched, 2);
+    ADD_IDS(&l, about_items(FACT_RETURNED, 0), 4);
+    struct rig r = begin(&l);
+    CHECK_SIZES(&r, "q", 3, 0);
+    rig_get(&r, SESSION(2), MAX(9), GIVES("b d#2 e"));
+    rig_free(&r);
+}
+
+static void a_lease_with_a_time_out_has_all_of_it_again(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    struct fact taken = taken_of(2, 2);
+    taken.lease_ms = 500;
+    ADD_IDS(&l, taken, 1, 2);
+    struct fact extended = about_items(FACT_EXTENDED, 3);
+    extended.lease_ms = 900;
+    ADD_IDS(&l, extended, 2);
+    struct rig r = begin(&l);
+    rig_run_to(&r, 499);
+    CHECK_SIZES(&r, "q", 0, 2);
+    rig_run_to(&r, 500);
+    CHECK_SIZES(&r, "q", 1, 1);
+    rig_run_to(&r, 900);
+    CHECK_SIZES(&r, "q", 2, 0);
+    rig_free(&r);
+}
+
+static void what_a_confirmed_get_was_to_make_done_is_gone(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    struct fact taken = taken_of(2, 1);
+    taken.flags = FACT_AUTO_DONE;
+    ADD_IDS(&l, taken, 1);
+    ADD_IDS(&l, ((struct fact){.kind = FACT_CONFIRMED, .cause.session = 1}), 1, 2);
+    struct rig r = begin(&l);
+    CHECK_SIZES(&r, "q", 1, 0);
+    CHECK_EQUAL(rig_look(&r, "q").done, 1);
+    rig_free(&r);
+}
+
+static void a_session_that_lapsed_or_has_gone_holds_nothing(void)
+{
+    for (enum fact_kind kind = FACT_LAPSED; kind <= FACT_GONE; kind++) {
+        struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+        add_stored(&l, 1, 1, "ab");
+        ADD_IDS(&l, taken_of(2, 2), 1, 2);
+        add(&l, (struct fact){.kind = kind, .cause.session = 1});
+        struct rig r = begin(&l);
+        CHECK_SIZES(&r, "q", 2, 0);
+        CHECK_EQUAL(rig_look_at_broker(&r).sessions, 1 + (kind == FACT_LAPSED)); /* the looker's, too */
+        rig_run_to(&r, 599999);
+        CHECK_EQUAL(rig_look_at_broker(&r).sessions, 1 + (kind == FACT_LAPSED));
+        rig_run_to(&r, 600000);
+        CHECK_EQUAL(rig_look_at_broker(&r).sessions, 1);
+        rig_free(&r);
+    }
+}
+
+static void a_session_that_lapsed_and_came_back_may_lapse_again(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    add(&l, (struct fact){.kind = FACT_LAPSED, .cause.session = 1});
+    add(&l, (struct fact){.kind = FACT_LAPSED, .cause.session = 1});
+    ADD_IDS(&l, taken_of(2, 1), 1);
+    struct rig r = begin(&l);
+    CHECK_SIZES(&r, "q", 1, 1);
+    rig_hello(&r, SESSION(OLD + 1), RESUME, NEXT_NUMBER(3), OK);
+    CHECK_EQUAL(r.welcome.lapses, 2);
+    rig_free(&r);
+}
+
+/* ---- queues ---- */
+
+static void settings_and_shut_down_are_as_they_were_last(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_LIFO);
+    struct fact changed = queue_of(1, "q", MQ_KIND_LIFO);
+    changed.settings.maxsize = 3;
+    changed.settings.lease_ms = 70;
+    changed.flags = FACT_SHUT_DOWN;
+    add(&l, changed);
+    struct rig r = begin(&l);
+    struct queue_stat stat = rig_look(&r, "q");
+    CHECK_EQUAL(stat.settings.kind, MQ_KIND_LIFO);
+    CHECK_EQUAL(stat.settings.maxsize, 3);
+    CHECK_EQUAL(stat.settings.lease_ms, 70);
+    CHECK(stat.is_shut_down && !stat.is_immediate);
+    rig_open(&r, SETTINGS(MQ_KIND_LIFO, 0, 0), OK); /* as it was made */
+    rig_free(&r);
+}
+
+static void an_immediate_shut_down_discards_what_waits(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "abc");
+    ADD_IDS(&l, taken_of(2, 1), 1);
+    struct fact changed = queue_of(1, "q", MQ_KIND_FIFO);
+    changed.flags = FACT_SHUT_DOWN | FACT_IMMEDIATE;
+    changed.totals = (struct fact_totals){.puts = 3, .gets = 1, .discarded = 2};
+    add(&l, changed);
+    struct rig r = begin(&l);
+    CHECK_SIZES(&r, "q", 0, 1);
+    CHECK_EQUAL(rig_look(&r, "q").discarded, 2);
+    rig_run_to(&r, 3000);
+    CHECK_SIZES(&r, "q", 0, 0);
+    CHECK_EQUAL(rig_look(&r, "q").discarded, 3);
+    rig_free(&r);
+}
+
+static void a_purged_queue_keeps_what_is_leased_and_a_removed_one_is_gone(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "abc");
+    ADD_IDS(&l, taken_of(2, 1), 1);
+    add(&l, (struct fact){.kind = FACT_PURGED, .cause = {1, 3}, .queue = 1, .count = 2});
+    struct rig r = begin(&l);
+    CHECK_SIZES(&r, "q", 0, 1);
+    CHECK_EQUAL(rig_look(&r, "q").discarded, 2);
+    rig_free(&r);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "abc");
+    ADD_IDS(&l, taken_of(2, 1), 1);
+    add(&l, (struct fact){.kind = FACT_REMOVED, .cause = {1, 3}, .queue = 1, .count = 3});
+    add(&l, queue_of(2, "q", MQ_KIND_LIFO));
+    r = begin(&l);
+    CHECK_SIZES(&r, "q", 0, 0);
+    CHECK_EQUAL(rig_look_at_broker(&r).leased, 0);
+    rig_free(&r);
+}
+
+/* ---- a log whose beginning is gone ---- */
+
+/* As plain as the other, but ids 1 to 99 were given in segments that are gone. */
+static struct log_rig new_later_log(struct fact_totals totals)
+{
+    struct log_rig l = {.engine = new_engine()};
+    facts_init(&l.facts, true);
+    struct fact checkpoint = checkpoint_of(100, 2, 2), queue = queue_of(1, "q", MQ_KIND_FIFO);
+    facts_add(&l.facts, &checkpoint);
+    add(&l, (struct fact){.kind = FACT_IDS, .first_id = 200});
+    queue.totals = totals;
+    add(&l, queue);
+    add(&l, session_of(1));
+    facts_count(&l.facts, 0);
+    return l;
+}
+
+static void what_is_told_of_unknown_items_is_passed_over(void)
+{
+    struct log_rig l = new_later_log((struct fact_totals){.puts = 99, .gets = 59, .done = 50});
+    ADD_IDS(&l, about_items(FACT_DONE, 5), 51, 52);
+    ADD_IDS(&l, about_items(FACT_RETURNED, 6), 53);
+    ADD_IDS(&l, about_items(FACT_EXTENDED, 7), 54, 55);
+    struct fact taken = taken_of(8, 3);
+    taken.redelivered = 1;
+    ADD_IDS(&l, taken, 53, 60, 61);
+    struct rig r = begin(&l);
+    CHECK_SIZES(&r, "q", 0, 0);
+    rig_free(&r);
+}
+
+static void an_item_that_is_moved_brings_its_state(void)
+{
+    struct log_rig l = new_later_log((struct fact_totals){.puts = 99, .gets = 97, .done = 90});
+    add_stored(&l, 9, 100, "z");
+    add_moved(&l, 92, "b", 0, 0, 0);
+    add_moved(&l, 91, "a", 2, 0, 0);
+    add_moved(&l, 93, "c", 0, 0, 0);
+    add_moved(&l, 94, "held", 3, 1, 0);
+    add_moved(&l, 94, "held", 1, 0, 0); /* known already */
+    struct rig r = begin(&l);
+    CHECK_SIZES(&r, "q", 4, 1);
+    rig_get(&r, SESSION(2), MAX(9), GIVES("a#3 b c z"));
+    rig_run_to(&r, 3000);
+    rig_get(&r, SESSION(2), GIVES("held#4"));
+    rig_free(&r);
+}
+
+static void totals_count_what_is_unknown(void)
+{
+    struct log_rig l =
+        new_later_log((struct fact_totals){.puts = 99, .gets = 60, .done = 50, .discarded = 9});
+    ADD_IDS(&l, about_items(FACT_DONE, 5), 51, 52); /* done 52 */
+    ADD_IDS(&l, about_items(FACT_RETURNED, 6), 53); /* returned 1 */
+    struct fact taken = taken_of(8, 3);
+    taken.redelivered = 1;
+    ADD_IDS(&l, taken, 53, 60, 61); /* gets 63, redelivered 1 */
+    for (uint64_t id = 53; id < 91; id++)
+        add_moved(&l, id, "x", id < 62, id < 62, 0); /* 38 are there, of which 9 are held */
+    struct rig r = begin(&l);
+    struct queue_stat stat = rig_look(&r, "q");
+    CHECK_SIZES(&r, "q", 29, 9);
+    CHECK_EQUAL(stat.puts, 99);
+    CHECK_EQUAL(stat.gets, 63);
+    CHECK_EQUAL(stat.done, 52);
+    CHECK_EQUAL(stat.redelivered, 1);
+    CHECK_EQUAL(stat.returned, 2);
+    CHECK_EQUAL(stat.discarded, 9);
+    CHECK_EQUAL(rig_look_at_broker(&r).puts, 0);
+    rig_free(&r);
+}
+
+static void a_later_checkpoint_tells_what_is_known(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    size_t at = facts_size(&l.facts);
+    add(&l, checkpoint_of(3, 2, 2));
+    add(&l, queue_of(1, "q", MQ_KIND_FIFO));
+    add(&l, session_of(1));
+    facts_count(&l.facts, at);
+    add_stored(&l, 2, 3, "c");
+    struct rig r = begin(&l);
+    CHECK_EQUAL(rig_look(&r, "q").puts, 3);
+    rig_get(&r, SESSION(2), MAX(9), GIVES("a b c"));
+    rig_free(&r);
+}
+
+/* ---- answers ---- */
+
+/* Session 1 comes back and asks for the first answer to this request again. */
+static struct answer answer_again(struct rig *r, uint64_t number, enum mq_verb verb)
+{
+    static struct put_item puts[8];
+    static const uint64_t ids[] = {1, 2, 3};
+    struct session *s;
+    void *old, *peer;
+    struct welcome welcome;
+    struct hello hello = {.version = MQ_PROTOCOL_VERSION, .resume = true, .next_number = 9};
+    struct range awaited = {number, number};
+    hello.awaited = (struct ranges){&awaited, 1};
+    memset(hello.id, OLD + 1, sizeof hello.id);
+    CHECK_EQUAL(engine_hello(r->engine, RIG_EPOCH_MS, &hello, r, &s, &old, &welcome), MQ_OK);
+    struct request req = {.verb = verb, .number = number, .queue = mq_bytes("q"), .puts = puts, .ids = ids};
+    req.put_count = req.id_count = verb == MQ_VERB_PUT ? 4 : 3;
+    for (size_t i = 0; i < 4; i++)
+        puts[i].body = (struct bytes){"abcd" + i, 1};
+    req.max = 4;
+    const char *why;
+    CHECK_EQUAL(engine_submit(r->engine, RIG_EPOCH_MS, s, &req, &why), MQ_OK);
+    engine_check(r->engine);
+    struct answer answer;
+    CHECK(engine_next_reply(r->engine, UINT64_MAX, &peer, &answer));
+    CHECK_EQUAL(answer.number, number);
+    CHECK_EQUAL(answer.verb, verb);
+    return answer;
+}
+
+static void a_put_that_was_cut_off_goes_on_behind_what_it_has_stored(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored_of(&l, 1, 1, "a", 4);
+    add_stored(&l, 2, 2, "x");
+    add_stored_of(&l, 1, 3, "b", 4);
+    struct rig r = begin(&l);
+    struct answer answer = answer_again(&r, 1, MQ_VERB_PUT);
+    CHECK_EQUAL(answer.status, MQ_OK);
+    CHECK_EQUAL(answer.count, 4);
+    CHECK_EQUAL(answer.id_range_count, 2);
+    CHECK_EQUAL(answer.ids[0].first, 1);
+    CHECK_EQUAL(answer.ids[0].last, 1);
+    CHECK_EQUAL(answer.ids[1].first, 3);
+    CHECK_EQUAL(answer.ids[1].last, 5);
+    rig_get(&r, SESSION(2), MAX(9), GIVES("a x b c d"));
+    rig_free(&r);
+}
+
+static void a_partial_put_is_content_with_what_it_has_stored(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    facts_begin(&l.facts, &(struct fact){.kind = FACT_STORED,
+                                         .cause = {1, 1},
+                                         .queue = 1,
+                                         .first_id = 1,
+                                         .total = 4,
+                                         .flags = FACT_PARTIAL});
+    facts_item(&l.facts, false, (struct bytes){0}, mq_bytes("a"));
+    facts_end(&l.facts);
+    struct rig r = begin(&l);
+    struct answer answer = answer_again(&r, 1, MQ_VERB_PUT);
+    CHECK_EQUAL(answer.status, MQ_OK);
+    CHECK_EQUAL(answer.count, 1);
+    CHECK_SIZES(&r, "q", 1, 0);
+    rig_free(&r);
+}
+
+static void refusals_are_told_again(void)
+{
+    for (enum mq_verb verb = MQ_VERB_TASK_DONE; verb <= MQ_VERB_EXTEND; verb++) {
+        struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+        add_stored(&l, 1, 1, "ab");
+        ADD_IDS(&l, taken_of(2, 1), 1);
+        struct fact refused = about_items(FACT_REFUSED, 3);
+        refused.verb = verb;
+        facts_begin(&l.facts, &refused);
+        facts_refusal(&l.facts, (struct refusal){2, MQ_LEASE_LOST});
+        facts_refusal(&l.facts, (struct refusal){3, MQ_TOO_MANY_DONE});
+        facts_end(&l.facts);
+        struct rig r = begin(&l);
+        struct answer answer = answer_again(&r, 3, verb);
+        CHECK_EQUAL(answer.status, MQ_LEASE_LOST);
+        CHECK_EQUAL(answer.refusal_count, 2);
+        CHECK_EQUAL(answer.refusals[1].id, 3);
+        CHECK_EQUAL(answer.refusals[1].status, MQ_TOO_MANY_DONE);
+        rig_free(&r);
+    }
+}
+
+static void a_checkpoint_tells_of_answers_that_are_not_confirmed(void)
+{
+    struct log_rig l = {.engine = new_engine()};
+    facts_init(&l.facts, true);
+    struct fact checkpoint = checkpoint_of(100, 2, 2), queue = queue_of(1, "q", MQ_KIND_FIFO);
+    facts_add(&l.facts, &checkpoint);
+    queue.totals = (struct fact_totals){.puts = 9, .gets = 3, .done = 1};
+    add(&l, queue);
+    add(&l, session_of(1));
+    struct fact put = {.kind = FACT_CALL, .cause = {1, 4}, .verb = MQ_VERB_PUT, .count = 3, .total = 4};
+    put.flags = FACT_CUT;
+    ADD_IDS(&l, put, 10, 11, 20);
+    add(&l, (struct fact){.kind = FACT_CALL, .cause = {1, 5}, .verb = MQ_VERB_PURGE, .count = 17});
+    struct fact get = {.kind = FACT_CALL, .cause = {1, 6}, .verb = MQ_VERB_GET};
+    ADD_IDS(&l, get, 31, 30);
+    struct fact done = {
+        .kind = FACT_CALL, .cause = {1, 7}, .verb = MQ_VERB_TASK_DONE, .status = MQ_LEASE_LOST};
+    add(&l, done);
+    struct fact refused = about_items(FACT_REFUSED, 7);
+    facts_begin(&l.facts, &refused);
+    facts_refusal(&l.facts, (struct refusal){2, MQ_LEASE_LOST});
+    facts_end(&l.facts);
+    facts_count(&l.facts, 0);
+    add_moved(&l, 30, "second", 1, 1, 6);
+    add_moved(&l, 31, "first", 2, 1, 6);
+    struct bytes bytes = {l.facts.data + FACTS_HEAD, facts_size(&l.facts)};
+    const struct {
+        uint64_t number;
+        enum mq_verb verb;
+    } asked[] = {{4, MQ_VERB_PUT}, {5, MQ_VERB_PURGE}, {6, MQ_VERB_GET}, {7, MQ_VERB_TASK_DONE}};
+    for (size_t i = 0; i < 4; i++) {
+        const char *why = NULL;
+        struct engine *e = new_engine();
+        CHECK(engine_replay(e, bytes, SEGMENT, false, &why) && engine_begin(e, RIG_EPOCH_MS));
+        struct rig r = rig_around(e);
+        struct answer answer = answer_again(&r, asked[i].number, asked[i].verb);
+        if (asked[i].verb == MQ_VERB_PUT) {
+            CHECK_EQUAL(answer.count, 4);
+            CHECK_EQUAL(answer.id_range_count, 3);
+            CHECK_EQUAL(answer.ids[2].first, 100);
+        } else if (asked[i].verb == MQ_VERB_PURGE) {
+            CHECK_EQUAL(answer.count, 17);
+        } else if (asked[i].verb == MQ_VERB_GET) {
+            CHECK_EQUAL(answer.item_count, 2);
+            CHECK_EQUAL(answer.items[0].id, 31);
+            CHECK_EQUAL(answer.items[0].deliveries, 2);
+            CHECK_EQUAL(answer.items[1].id, 30);
+        } else {
+            CHECK_EQUAL(answer.status, MQ_LEASE_LOST);
+            CHECK_EQUAL(answer.refusal_count, 1);
+        }
+        rig_free(&r);
+    }
+    engine_free(l.engine);
+    facts_done(&l.facts);
+}
+
+/* ---- nonsense ---- */
+
+static void a_log_that_does_not_begin_with_a_checkpoint_is_refused(void)
+{
+    struct log_rig l = {.engine = new_engine()};
+    facts_init(&l.facts, true);
+    add(&l, session_of(1));
+    CHECK_NONSENSE(&l);
+}
+
+static void what_refers_to_nothing_is_refused(void)
+{
+    const struct fact facts[] = {
+        {.kind = FACT_STORED, .cause = {1, 1}, .queue = 9, .first_id = 1, .total = 1},
+        {.kind = FACT_STORED, .cause = {9, 1}, .queue = 1, .first_id = 1, .total = 1},
+        {.kind = FACT_TAKEN, .cause = {9, 1}, .queue = 1, .count = 1},
+        {.kind = FACT_TAKEN, .cause = {1, 1}, .queue = 9, .count = 1},
+        {.kind = FACT_DONE, .cause = {9, 1}},
+        {.kind = FACT_RETURNED, .cause = {9, 1}},
+        {.kind = FACT_EXTENDED, .cause = {9, 1}},
+        {.kind = FACT_EXTENDED, .cause = {1, 1}, .lease_ms = -1},
+        {.kind = FACT_REFUSED, .cause = {9, 1}, .verb = MQ_VERB_EXTEND},
+        {.kind = FACT_REFUSED, .cause = {1, 1}, .verb = MQ_VERB_PUT},
+        {.kind = FACT_MOVED, .queue = 9, .first_id = 1},
+        {.kind = FACT_MOVED, .queue = 1, .first_id = 1, .cause = {9, 1}},
+        {.kind = FACT_REMOVED, .cause = {1, 1}, .queue = 9},
+        {.kind = FACT_REMOVED, .cause = {9, 1}, .queue = 1},
+        {.kind = FACT_PURGED, .cause = {1, 1}, .queue = 9},
+        {.kind = FACT_CONFIRMED, .cause.session = 9},
+        {.kind = FACT_LAPSED, .cause.session = 9},
+        {.kind = FACT_GONE, .cause.session = 9},
+        {.kind = FACT_CALL, .cause = {1, 1}, .verb = MQ_VERB_PURGE}, /* in no checkpoint */
+        {.kind = FACT_CHECKPOINT, .count = 1000, .first_id = 1, .next_session = 1, .next_queue = 1},
+    };
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+        struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+        add(&l, facts[i]);
+        CHECK_NONSENSE(&l);
+    }
+}
+
+static void nonsense_about_queues_is_refused(void)
+{
+    struct fact facts[8];
+    for (size_t i = 0; i < 8; i++)
+        facts[i] = queue_of(2, "other", MQ_KIND_FIFO);
+    facts[0].queue = 1; /* another name */
+    facts[1].queue = 0;
+    facts[2].name = mq_bytes("q"); /* a second one */
+    facts[3].name = mq_bytes("no name");
+    facts[4].settings.kind = MQ_KIND_LIFO; /* not as made */
+    facts[5].settings.lease_ms = -1;
+    facts[6].settings.given = MQ_SETTING_KIND;
+    facts[7].flags = FACT_IMMEDIATE; /* and not shut down */
+    for (size_t i = 0; i < 8; i++) {
+        struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+        add(&l, facts[i]);
+        CHECK_NONSENSE(&l);
+    }
+}
+
+static void nonsense_about_sessions_is_refused(void)
+{
+    struct fact facts[4];
+    for (size_t i = 0; i < 4; i++)
+        facts[i] = session_of(2);
+    facts[0].cause.session = 0;
+    facts[1].cause.session = 1;                                       /* another id */
+    memset(facts[2].session_id, OLD + 1, sizeof facts[2].session_id); /* the same id */
+    facts[3].next_number = 0;
+    for (size_t i = 0; i < 4; i++) {
+        struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+        add(&l, facts[i]);
+        CHECK_NONSENSE(&l);
+    }
+}
+
+static void an_id_is_stored_once(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 5, "ab");
+    add_stored(&l, 2, 6, "c");
+    CHECK_NONSENSE(&l);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 0, "ab");
+    CHECK_NONSENSE(&l);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, UINT64_MAX - 1, "ab");
+    CHECK_NONSENSE(&l);
+}
+
+static void a_put_stores_as_many_items_as_it_has(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored_of(&l, 1, 1, "abc", 2);
+    CHECK_NONSENSE(&l);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored_of(&l, 1, 1, "ab", 3);
+    add_stored_of(&l, 1, 3, "cd", 3);
+    CHECK_NONSENSE(&l);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored_of(&l, 1, 1, "", 1);
+    CHECK_NONSENSE(&l);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored_of(&l, 1, 1, "a", 1000000);
+    CHECK_NONSENSE(&l);
+}
+
+static void nothing_is_stored_in_a_queue_that_is_shut_down_or_transient(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    struct fact shut_down = queue_of(1, "q", MQ_KIND_FIFO);
+    shut_down.flags = FACT_SHUT_DOWN;
+    add(&l, shut_down);
+    add_stored(&l, 1, 1, "a");
+    CHECK_NONSENSE(&l);
+    l = new_log();
+    add(&l, session_of(1));
+    struct fact transient = queue_of(1, "q", MQ_KIND_FIFO);
+    transient.created.is_transient = transient.settings.is_transient = true;
+    add(&l, transient);
+    add_stored(&l, 1, 1, "a");
+    CHECK_NONSENSE(&l);
+}
+
+static void items_are_taken_in_their_turn(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    ADD_IDS(&l, taken_of(2, 1), 2);
+    CHECK_NONSENSE(&l);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    ADD_IDS(&l, taken_of(2, 1), 1);
+    ADD_IDS(&l, taken_of(3, 1), 1);
+    CHECK_NONSENSE(&l);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    ADD_IDS(&l, taken_of(2, 2), 1);
+    CHECK_NONSENSE(&l);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    facts_begin(&l.facts, &(struct fact){.kind = FACT_TAKEN, .cause = {1, 2}, .queue = 1, .count = 5});
+    facts_ids(&l.facts, (struct range){1, UINT64_MAX - 1});
+    facts_end(&l.facts);
+    CHECK_NONSENSE(&l);
+}
+
+static void only_who_holds_an_item_speaks_of_it(void)
+{
+    const enum fact_kind kinds[] = {FACT_DONE, FACT_RETURNED, FACT_EXTENDED};
+    for (size_t i = 0; i < 3; i++) {
+        struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+        add_stored(&l, 1, 1, "ab");
+        ADD_IDS(&l, about_items(kinds[i], 2), 1);
+        CHECK_NONSENSE(&l);
+        l = new_plain_log(MQ_KIND_FIFO);
+        add(&l, session_of(2));
+        add_stored(&l, 1, 1, "ab");
+        ADD_IDS(&l, taken_of(2, 1), 1);
+        ADD_IDS(&l, ((struct fact){.kind = kinds[i], .cause = {2, 1}}), 1);
+        CHECK_NONSENSE(&l);
+    }
+}
+
+static void one_request_is_of_one_kind(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    ADD_IDS(&l, taken_of(1, 1), 1);
+    CHECK_NONSENSE(&l);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    add(&l, (struct fact){.kind = FACT_PURGED, .cause = {1, 1}, .queue = 1, .count = 2});
+    CHECK_NONSENSE(&l);
+    l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    ADD_IDS(&l, about_items(FACT_DONE, 1), 40);
+    CHECK_NONSENSE(&l);
+}
+
+static void bytes_that_are_no_facts_are_refused(void)
+{
+    struct log_rig l = new_plain_log(MQ_KIND_FIFO);
+    add_stored(&l, 1, 1, "ab");
+    struct bytes bytes = {l.facts.data + FACTS_HEAD, facts_size(&l.facts)};
+    for (size_t size = 1; size < bytes.size; size++) {
+        const char *why = NULL;
+        struct engine *e = new_engine();
+        bool ok = engine_replay(e, (struct bytes){bytes.data, size}, SEGMENT, false, &why);
+        CHECK_EQUAL(ok, why == NULL);
+        if (ok) { /* cut between two facts */
+            CHECK(engine_begin(e, RIG_EPOCH_MS));
+            engine_check(e);
+        }
+        engine_free(e);
+    }
+    engine_free(l.engine);
+    facts_done(&l.facts);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        UNIT(what_was_stored_waits_in_its_order),
+        UNIT(in_a_priority_queue_keys_decide),
+        UNIT(ids_go_on_where_none_has_been_given),
+        UNIT(times_are_kept_and_never_in_the_future),
+        UNIT(times_that_go_back_do_no_harm),
+        UNIT(what_was_taken_is_held_until_the_grace_is_over),
+        UNIT(what_is_done_is_gone_and_what_came_back_waits_in_its_place),
+        UNIT(a_lease_with_a_time_out_has_all_of_it_again),
+        UNIT(what_a_confirmed_get_was_to_make_done_is_gone),
+        UNIT(a_session_that_lapsed_or_has_gone_holds_nothing),
+        UNIT(a_session_that_lapsed_and_came_back_may_lapse_again),
+        UNIT(settings_and_shut_down_are_as_they_were_last),
+        UNIT(an_immediate_shut_down_discards_what_waits),
+        UNIT(a_purged_queue_keeps_what_is_leased_and_a_removed_one_is_gone),
+        UNIT(what_is_told_of_unknown_items_is_passed_over),
+        UNIT(an_item_that_is_moved_brings_its_state),
+        UNIT(totals_count_what_is_unknown),
+        UNIT(a_later_checkpoint_tells_what_is_known),
+        UNIT(a_put_that_was_cut_off_goes_on_behind_what_it_has_stored),
+        UNIT(a_partial_put_is_content_with_what_it_has_stored),
+        UNIT(refusals_are_told_again),
+        UNIT(a_checkpoint_tells_of_answers_that_are_not_confirmed),
+        UNIT(a_log_that_does_not_begin_with_a_checkpoint_is_refused),
+        UNIT(what_refers_to_nothing_is_refused),
+        UNIT(nonsense_about_queues_is_refused),
+        UNIT(nonsense_about_sessions_is_refused),
+        UNIT(an_id_is_stored_once),
+        UNIT(a_put_stores_as_many_items_as_it_has),
+        UNIT(nothing_is_stored_in_a_queue_that_is_shut_down_or_transient),
+        UNIT(items_are_taken_in_their_turn),
+        UNIT(only_who_holds_an_item_speaks_of_it),
+        UNIT(one_request_is_of_one_kind),
+        UNIT(bytes_that_are_no_facts_are_refused),
+    };
+    return unit_run("engine_replay", tests, sizeof tests / sizeof *tests);
+}
