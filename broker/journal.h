@@ -92,7 +92,7 @@ enum journal_work {
                         segment_size it is synced */
     JOURNAL_DROP,    /* segment -> spare file `spare`, or (spare 0) remove it; either is synced. ret_size: the
                         file's size; if that is less than segment_size, it is removed and `spare` becomes 0 */
-    JOURNAL_DISCARD, /* remove spare file `spare` */
+    JOURNAL_DISCARD, /* remove spare file `spare`, and sync that */
     JOURNAL_READ     /* `size` bytes at `offset` of the segment into `data`; ret_size: how many there were */
 };
 

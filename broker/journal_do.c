@@ -225,12 +225,15 @@ static int drop(struct disk *disk, struct journal_job *job)
     return error;
 }
 
+/* Only when that is on disk has its room surely become free. */
 static int discard(struct disk *disk, const struct journal_job *job)
 {
     char name[DISK_NAME_MAX];
     journal_spare_name(job->spare, name);
     int error = disk->calls->remove(disk->context, name);
-    return error == -ENOENT ? 0 : error; /* one that could not even be made */
+    if (error == -ENOENT) /* one that could not even be made */
+        return 0;
+    return error ? error : sync_names(disk);
 }
 
 static int read_segment(struct disk *disk, struct journal_job *job)

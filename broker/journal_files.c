@@ -67,7 +67,7 @@ static void spare_is_ready(struct journal *j, uint64_t spare)
 
 static bool is_growing(const struct journal *j)
 {
-    return j->openings >= 2;
+    return j->openings >= 3;
 }
 
 static bool is_spare_wanted(const struct journal *j)

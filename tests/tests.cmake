@@ -29,3 +29,7 @@ file(GLOB TEST_ROOMS CONFIGURE_DEPENDS tests/*/room.cmake)
 foreach(room ${TEST_ROOMS})
   include(${room})
 endforeach()
+
+# The broker's threads run with the thread sanitizer, too.
+set_tests_properties(unit_crew PROPERTIES LABELS "unit;tsan" ENVIRONMENT "TSAN_OPTIONS=${TSAN_OPTIONS}")
+add_dependencies(tsan_tests unit_crew)
