@@ -166,6 +166,9 @@ bool file_write(struct recovery *r, uint64_t offset, const void *data, size_t si
 {
     int error = r->disk->calls->write(r->disk->context, r->handle, offset, data, size);
     r->is_changed = true;
+    r->filled = 0; /* what was read is as it was */
+    if (error == 0 && offset + size > r->place->size)
+        r->place->size = offset + size;
     return error == 0 || file_fail(r, "cannot be written", error);
 }
 
