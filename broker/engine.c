@@ -294,7 +294,7 @@ void engine_stat(const struct engine *e, struct broker_stat *ret_stat)
     *ret_stat = (struct broker_stat){
         .version = mq_bytes(MQ_VERSION),
         .data = e->data,
-        .live_bytes = e->live_size,
+        .live_bytes = engine_live_size(e),
         .uptime_ms = e->now_ms - e->started_ms,
         .pid = o->pid,
         .queues = e->queues.count,

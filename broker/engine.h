@@ -124,6 +124,9 @@ bool engine_move(struct engine *e, struct bytes facts, size_t *at, size_t budget
 void engine_moved(struct engine *e, uint64_t segment);
 /* May anything alive lie in this segment or an older one? */
 bool engine_needs(const struct engine *e, uint64_t segment);
+/* Segments up to this one are going to be dropped. To be called once what was moved out of them is written
+ * down, and long enough before that this is, too. */
+void engine_dropping(struct engine *e, uint64_t segment);
 /* About how many bytes a log would take that had only what lives. */
 uint64_t engine_live_size(const struct engine *e);
 

@@ -293,16 +293,21 @@ void note_emptied(struct engine *e, struct call *call, const struct queue *q)
 
 /* ---- sessions ---- */
 
-void note_session(struct engine *e, const struct session *s)
+struct fact note_of_session(const struct session *s)
 {
     struct fact fact = fact_of_session(FACT_SESSION, s);
-    if (!note_is_on(e))
-        return;
     memcpy(fact.session_id, s->id, sizeof fact.session_id);
     fact.name = (struct bytes){s->name, s->name_size};
     fact.time_ms = s->since_ms;
     fact.next_number = s->next_number;
     fact.lapses = s->lapses;
+    fact.flags = s->ended ? FACT_ENDED : 0;
+    return fact;
+}
+
+void note_session(struct engine *e, const struct session *s)
+{
+    struct fact fact = note_of_session(s);
     facts_add(&e->facts, &fact);
 }
 

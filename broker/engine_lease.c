@@ -69,6 +69,7 @@ void lease_hold(struct engine *e, struct session *s, struct call *call, struct q
     *lease = (struct lease){
         .timer = {.kind = TIMER_LEASE}, .item = item, .id = item->id, .session = s, .queue = q, .call = call};
     heap_entry_init(&lease->timer.entry);
+    item_hold(&e->stock, item, lease);
     table_add(&e->leases, &lease->by_item, hash_lease(s, item->id));
     list_append(&s->leases, &lease->of_session);
     list_append(&q->leases, &lease->of_queue);
@@ -100,6 +101,7 @@ static struct item *let_go(struct engine *e, struct lease *lease)
     struct item *item = lease->item;
     assert(item);
     lease->item = NULL;
+    item_hold(&e->stock, item, NULL);
     stop_timer(e, lease);
     list_remove(&lease->of_session);
     list_remove(&lease->of_queue);

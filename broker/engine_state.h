@@ -161,13 +161,17 @@ struct engine {
     struct totals totals;
     uint64_t repeats, sessions_lost, forgotten;
     struct facts facts;
-    struct ledger ledger; /* of items that facts tell of */
-    uint64_t live_size;   /* bytes that these take in the log, about */
-    uint64_t next_queue;  /* number */
-    uint64_t segment;     /* where facts go */
-    uint64_t ids_until;   /* ids below it are reserved by a fact */
-    uint64_t begun_item;  /* ids below it were given before this process began */
-    uint64_t dropped;     /* segments up to it may be gone; 0: none */
+    struct ledger ledger;     /* of items that facts tell of */
+    uint64_t live_size;       /* bytes that these take in the log, about */
+    uint64_t next_queue;      /* number */
+    uint64_t segment;         /* where facts go */
+    uint64_t checkpoint_size; /* bytes of the last one */
+    struct {
+        uint64_t first_id, items; /* of the STORED that it was stopped in, so many were gone through */
+    } moved;
+    uint64_t ids_until;  /* ids below it are reserved by a fact */
+    uint64_t begun_item; /* ids below it were given before this process began */
+    uint64_t dropped;    /* segments up to it may be gone; 0: none */
     bool is_replaying;
     const char *refuses_puts; /* NULL: it does not */
     const char *failure;      /* NULL: none */
@@ -263,6 +267,7 @@ void note_lease_over(struct engine *e, const struct lease *lease);
 void note_taken_back(struct engine *e, struct call *call);
 
 struct fact note_of_queue(const struct queue *q); /* without a cause */
+struct fact note_of_session(const struct session *s);
 void note_queue(struct engine *e, struct call *call, const struct queue *q);
 void note_emptied(struct engine *e, struct call *call, const struct queue *q);
 

@@ -1,18 +1,36 @@
 /* item.c - see item.h. */
 #include "item.h"
 
-/* Its place in the index lies behind the item, in the same block. */
-static struct table_node *node_of(struct item *item)
+/* What is known of an indexed item besides lies behind it, in the same block. */
+struct place {
+    struct table_node node;
+    struct lease *holder;
+};
+
+_Static_assert(sizeof(struct place) + 2 * sizeof(void *) <= ITEM_INDEX_COST,
+               "an index takes more than is counted");
+
+static struct place *place_of(const struct item *item)
 {
-    return (struct table_node *)(void *)(item + 1);
+    return (struct place *)(void *)(item + 1);
 }
 
 void stock_index(struct stock *stock)
 {
     assert(stock->items.taken == 0 && stock->items.owned == 0);
     pool_done(&stock->items);
-    pool_init(&stock->items, sizeof(struct item) + sizeof(struct table_node));
+    pool_init(&stock->items, sizeof(struct item) + sizeof(struct place));
     stock->is_indexed = true;
+}
+
+struct lease *item_holder(const struct item *item)
+{
+    return place_of(item)->holder;
+}
+
+void item_tell_holder(struct item *item, struct lease *lease)
+{
+    place_of(item)->holder = lease;
 }
 
 /* Ids count up, and items of neighbouring ids come and go together: eight neighbours share the same line of
@@ -24,12 +42,14 @@ static uint64_t hash_of(uint64_t id)
 
 void item_enter(struct stock *stock, struct item *item)
 {
-    table_add(&stock->index, node_of(item), hash_of(item->id));
+    struct place *place = place_of(item);
+    place->holder = NULL;
+    table_add(&stock->index, &place->node, hash_of(item->id));
 }
 
 void item_leave(struct stock *stock, struct item *item)
 {
-    table_remove(&stock->index, node_of(item));
+    table_remove(&stock->index, &place_of(item)->node);
 }
 
 struct item *item_find(const struct stock *stock, uint64_t id)

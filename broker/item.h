@@ -5,6 +5,8 @@
 
 #include "chunk.h"
 
+struct lease;
+
 struct item {
     struct record *record;
     uint64_t id; /* 0 until it is stored in a queue */
@@ -57,7 +59,7 @@ enum { ITEM_LEASE_COST = 192, ITEM_COST = sizeof(struct item) + 8 + 24 };
 enum { AWAY_COST = sizeof(struct away) + 16 };
 
 /* Where items are found by their ids, each that is known by itself costs so much more, about. */
-enum { ITEM_INDEX_COST = 32 };
+enum { ITEM_INDEX_COST = 40 };
 
 static inline size_t item_cost(size_t body_size, size_t key_size)
 {
@@ -73,6 +75,15 @@ static inline size_t chunk_cost(const struct chunk *chunk)
 /* From now on items of this stock that are known by themselves are found by their ids. There may be none. */
 void stock_index(struct stock *stock);
 struct item *item_find(const struct stock *stock, uint64_t id); /* NULL: it is not known by itself */
+
+/* Who holds an item that was taken, as last told; NULL: nobody. Known only where items are indexed. */
+struct lease *item_holder(const struct item *item);
+void item_tell_holder(struct item *item, struct lease *lease);
+static inline void item_hold(struct stock *stock, struct item *item, struct lease *lease)
+{
+    if (stock->is_indexed)
+        item_tell_holder(item, lease);
+}
 
 void item_enter(struct stock *stock, struct item *item);
 void item_leave(struct stock *stock, struct item *item);

@@ -55,6 +55,26 @@ void rig_free_facts(struct rig *r)
     free(r->fact_text);
 }
 
+void rig_begin_segment(struct rig *r)
+{
+    rig_take(r);
+    if (!engine_checkpoint(r->engine, r->segment + 1, 1))
+        rig_fail(__FILE__, __LINE__, "there is no memory for a checkpoint");
+    r->segment++;
+    rig_take(r);
+}
+
+void rig_go_through(struct rig *r, uint64_t segment, size_t budget)
+{
+    size_t groups = r->group_count;
+    for (size_t i = 0; i < groups; i++)
+        for (size_t at = 0; r->groups[i].segment == segment && at < r->groups[i].facts.size;)
+            if (!engine_move(r->engine, r->groups[i].facts, &at, budget))
+                rig_fail(__FILE__, __LINE__, "facts cannot be gone through");
+    engine_moved(r->engine, segment);
+    rig_take(r);
+}
+
 /* Those that are still with the engine. */
 static struct bytes facts_here(const struct rig *r)
 {

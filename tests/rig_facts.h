@@ -25,6 +25,11 @@ struct rig_group {
 void rig_take(struct rig *r);
 void rig_sync(struct rig *r);
 
+/* The engine begins a new segment, which the rig's next groups belong to. */
+void rig_begin_segment(struct rig *r);
+/* All groups of this segment are gone through, a budget at a time, and what they have made is taken. */
+void rig_go_through(struct rig *r, uint64_t segment, size_t budget);
+
 const char *rig_facts(struct rig *r); /* as text; they count as checked then */
 #define CHECK_FACTS(r, text) rig_check_facts((r), (text), __FILE__, __LINE__)
 void rig_check_facts(struct rig *r, const char *text, const char *file, unsigned line);
