@@ -1,10 +1,10 @@
 /* engine.c - what the rules alone cost: nanoseconds an item of putting, getting and finishing, without any
  * wire.
  *
- *     build/release/bench_engine [BACKLOG [KIND [KEYS]]]
+ *     build/release/bench_engine [--durable] [BACKLOG [KIND [KEYS]]]
  *
  * One session puts, another gets and finishes, over a queue that holds BACKLOG items (default 0) all the
- * time; priorities are random integers below KEYS. */
+ * time; priorities are random integers below KEYS. Durable: facts are made, too, and thrown away. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "engine.h"
 #include "key.h"
 
-enum { BATCH_MAX = 1024, BODY_SIZE = 100 };
+enum { BATCH_MAX = 8192, BODY_SIZE = 100, GROUP_SIZE = 1 << 20 };
 
 struct side {
     struct session *session;
@@ -29,6 +29,9 @@ struct bench {
     uint8_t keys[BATCH_MAX][MQ_KEY_SIZE_MAX];
     uint64_t ids[BATCH_MAX], random, key_count;
     double put_ns, get_ns, done_ns;
+    bool is_durable;
+    uint8_t *spare; /* the block that facts were taken in before */
+    size_t spare_capacity;
 };
 
 static double now_ns(void)
@@ -55,6 +58,19 @@ static void begin(struct bench *b, struct side *side, uint8_t id)
     side->next_number = 1;
 }
 
+/* As a journal does it, but for writing them down. */
+static void take_facts(struct bench *b)
+{
+    uint8_t *block;
+    size_t size, capacity;
+    if (!b->is_durable || facts_size(engine_facts(b->e)) < GROUP_SIZE)
+        return;
+    facts_take(engine_facts(b->e), b->spare, b->spare_capacity, &block, &size, &capacity);
+    b->spare = block;
+    b->spare_capacity = capacity;
+    engine_taken(b->e, 0);
+}
+
 /* Asks, confirming the answer before; the answer must be there at once. */
 static struct answer ask(struct bench *b, struct side *side, struct request *req)
 {
@@ -68,6 +84,7 @@ static struct answer ask(struct bench *b, struct side *side, struct request *req
     must(engine_next_reply(b->e, UINT64_MAX, &peer, &answer) && answer.status == MQ_OK,
          "no answer, or a bad one");
     side->confirm = (struct range){req->number, req->number};
+    take_facts(b);
     return answer;
 }
 
@@ -108,7 +125,7 @@ static void get_and_finish(struct bench *b, size_t count)
     b->done_ns += now_ns() - got;
 }
 
-static void run(enum mq_kind kind, size_t batch, size_t backlog, uint64_t key_count)
+static void run(bool is_durable, enum mq_kind kind, size_t batch, size_t backlog, uint64_t key_count)
 {
     static struct bench b;
     static const uint8_t body[BODY_SIZE];
@@ -116,6 +133,7 @@ static void run(enum mq_kind kind, size_t batch, size_t backlog, uint64_t key_co
     memset(&b, 0, sizeof b);
     engine_options_default(&options);
     options.memory_limit = UINT64_MAX / 4;
+    options.is_durable = b.is_durable = is_durable;
     b.e = engine_new(&options, 0);
     must(b.e, "no engine");
     begin(&b, &b.producer, 1);
@@ -139,17 +157,21 @@ static void run(enum mq_kind kind, size_t batch, size_t backlog, uint64_t key_co
     printf("%-9s batch %4zu backlog %8zu   put %6.1f   get %6.1f   done %6.1f   ns an item\n",
            mq_kind_name(kind), batch, backlog, b.put_ns / items, b.get_ns / items, b.done_ns / items);
     engine_free(b.e);
+    free(b.spare);
 }
 
 int main(int argc, char **argv)
 {
-    const size_t batches[] = {1, 16, 64, 256, 1024};
+    const size_t batches[] = {1, 16, 64, 256, 1024, 8000};
+    bool is_durable = argc > 1 && !strcmp(argv[1], "--durable");
+    argc -= is_durable;
+    argv += is_durable;
     size_t backlog = argc > 1 ? strtoul(argv[1], NULL, 10) : 0;
     uint64_t key_count = argc > 3 ? strtoull(argv[3], NULL, 10) : 1000003;
     enum mq_kind kind = MQ_KIND_FIFO;
     must(argc < 3 || mq_kind_from_name(argv[2], &kind), "no such kind");
     must(key_count > 0, "no keys");
     for (size_t i = 0; i < sizeof batches / sizeof *batches; i++)
-        run(kind, batches[i], backlog, key_count);
+        run(is_durable, kind, batches[i], backlog, key_count);
     return 0;
 }
