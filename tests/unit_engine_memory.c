@@ -1,9 +1,10 @@
 /* unit_engine_memory.c - the engine without memory: one scenario with every verb, run once for each of its
- * allocations with that one failing.
+ * allocations with that one failing; and the same by an engine that is durable, whose facts are taken away
+ * after each step, so that each needs memory.
  *
  * Whatever fails says so (TEMPORARY for the request as such, NO_MEMORY as its answer, fewer items for a get
- * that was already promised some), has changed nothing, and succeeds when it is asked again. At the end
- * nothing is lost. */
+ * that was already promised some), has changed nothing, noted nothing, and succeeds when it is asked again.
+ * At the end nothing is lost. */
 #include "engine.h"
 #include "failing_malloc.h"
 #include "unit.h"
@@ -52,20 +53,38 @@ static void note_answer(struct seat *seat, const struct answer *answer)
     }
 }
 
+/* There is always room for what is small, as a journal sees to it, and nothing more. What was postponed for
+ * want of memory goes on then. */
+static void take_facts(struct bench *b)
+{
+    const size_t spare = FACTS_SPARE + 2 * FACTS_HEAD;
+    uint8_t *block;
+    size_t size, capacity;
+    if (!facts_are_there(engine_facts(b->engine)))
+        return;
+    facts_take(engine_facts(b->engine), __real_malloc(spare), spare, &block, &size, &capacity);
+    free(block);
+    engine_taken(b->engine, b->now_ms);
+}
+
 static void settle(struct bench *b)
 {
     void *peer;
     struct answer answer;
+    take_facts(b);
     while (engine_next_reply(b->engine, UINT64_MAX, &peer, &answer))
         note_answer(peer, &answer);
     engine_check(b->engine);
+    CHECK(!engine_facts(b->engine)->is_broken);
 }
 
 /* What a failed request must not have changed. */
-static void check_same(const struct bench *b, const struct broker_stat *before)
+static void check_same(struct bench *b, const struct broker_stat *before, uint64_t position)
 {
     struct broker_stat now;
     engine_stat(b->engine, &now);
+    CHECK_EQUAL(facts_position(engine_facts(b->engine)), position);
+    CHECK_EQUAL(now.live_bytes, before->live_bytes);
     CHECK_EQUAL(now.queues, before->queues);
     CHECK_EQUAL(now.sessions, before->sessions);
     CHECK_EQUAL(now.connected, before->connected);
@@ -101,6 +120,7 @@ static int ask(struct bench *b, int number, struct request req)
     struct seat *seat = &b->seats[number];
     for (int attempt = 0;; attempt++) {
         struct broker_stat before;
+        uint64_t position = facts_position(engine_facts(b->engine));
         engine_stat(b->engine, &before);
         enum mq_status status = try_request(b, seat, &req);
         int answer = status == MQ_OK ? seat->answers[req.number] : WAITING;
@@ -108,7 +128,7 @@ static int ask(struct bench *b, int number, struct request req)
             return answer;
         CHECK_EQUAL(attempt, 0);
         CHECK(has_failed());
-        check_same(b, &before);
+        check_same(b, &before, position);
     }
 }
 
@@ -122,12 +142,14 @@ static void hello(struct bench *b, int number, bool resume)
     hello.name = mq_bytes("memory");
     hello.next_number = resume ? seat->next_number : 0;
     hello.awaited = (struct ranges){&awaited, resume && awaited.last > 0};
+    uint64_t position = facts_position(engine_facts(b->engine));
     enum mq_status status =
         engine_hello(b->engine, b->now_ms, &hello, seat, &seat->session, &old_peer, &welcome);
     settle(b);
     if (status != MQ_OK) {
         CHECK_EQUAL(status, MQ_TEMPORARY);
         CHECK(has_failed());
+        CHECK_EQUAL(facts_position(engine_facts(b->engine)), position);
         status = engine_hello(b->engine, b->now_ms, &hello, seat, &seat->session, &old_peer, &welcome);
         settle(b);
     }
@@ -270,14 +292,14 @@ static void lose_leases_and_sessions(struct bench *b)
 {
     CHECK_EQUAL(put(b, 0, 4, 5, 0), MQ_OK);
     CHECK_EQUAL(get(b, 2, 4, 5, 0), MQ_OK);
-    pass(b, 60);
+    pass(b, 200); /* without memory to note it a lease ends a little later */
     CHECK_EQUAL(finish_all(b, 2), MQ_LEASE_LOST);
     CHECK_EQUAL(get(b, 2, 0, 5, 0), MQ_OK);
     CHECK_EQUAL(get(b, 2, 7, 5, MQ_FOREVER_MS), WAITING);
     uint64_t waiting = b->seats[2].next_number - 1;
     engine_disconnect(b->engine, b->now_ms, b->seats[2].session);
     settle(b);
-    pass(b, GRACE_MS + 1);
+    pass(b, GRACE_MS + 200);
     hello(b, 2, true);
     struct request again = about(MQ_VERB_GET, 7);
     const char *why;
@@ -361,12 +383,13 @@ static void run(struct bench *b)
 }
 
 /* The whole scenario, with this allocation failing (0: none). Returns how many there were. */
-static uint64_t run_failing(uint64_t number)
+static uint64_t run_failing(uint64_t number, bool is_durable)
 {
     static struct bench b;
     struct engine_options options;
     engine_options_default(&options);
     options.resume_grace_ms = GRACE_MS;
+    options.is_durable = is_durable;
     memset(&b, 0, sizeof b);
     malloc_calls = malloc_failures = failures_seen = 0;
     malloc_fails_at = number;
@@ -385,16 +408,27 @@ static uint64_t run_failing(uint64_t number)
     return calls;
 }
 
-static void whichever_allocation_fails_nothing_is_lost_and_all_goes_on(void)
+static void run_all(bool is_durable)
 {
-    uint64_t count = run_failing(0);
+    uint64_t count = run_failing(0, is_durable);
     CHECK(count > 100);
     for (uint64_t number = 1; number <= count; number++)
-        run_failing(number);
+        run_failing(number, is_durable);
+}
+
+static void whichever_allocation_fails_nothing_is_lost_and_all_goes_on(void)
+{
+    run_all(false);
+}
+
+static void what_could_not_be_noted_has_not_happened(void)
+{
+    run_all(true);
 }
 
 static const struct unit_test tests[] = {
     UNIT(whichever_allocation_fails_nothing_is_lost_and_all_goes_on),
+    UNIT(what_could_not_be_noted_has_not_happened),
 };
 
 int main(void)
