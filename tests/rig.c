@@ -229,7 +229,7 @@ static enum mq_status submit(struct rig *r, const struct rig_step *step, const u
 
 /* ---- steps ---- */
 
-static void settle(struct rig *r)
+void rig_settle(struct rig *r)
 {
     engine_check(r->engine);
     rig_settle_facts(r);
@@ -247,13 +247,13 @@ static uint64_t send_step(struct rig *r, const struct rig_step *step)
         RIG_CHECK(step, status == step->status, "refused with %s, not with %s", mq_status_name(status),
                   mq_status_name(step->status));
         RIG_CHECK(step, r->why && *r->why, "refused without a reason");
-        settle(r);
+        rig_settle(r);
         return number;
     }
     if (step->number && step->number <= s->sent_count) {
         s->sent[step->number - 1].replies_due++;
         RIG_CHECK(step, submit(r, step, step->ids, step->number) == MQ_OK, "refused: %s", r->why);
-        settle(r);
+        rig_settle(r);
         return step->number;
     }
     struct rig_sent *sent = remember_sent(s, step);
@@ -262,7 +262,7 @@ static uint64_t send_step(struct rig *r, const struct rig_step *step)
     memcpy(ids, sent->ids, sizeof ids);
     enum mq_status status = submit(r, step, ids, s->sent_count);
     RIG_CHECK(step, status == MQ_OK, "refused with %s: %s", mq_status_name(status), r->why);
-    settle(r);
+    rig_settle(r);
     return s->sent_count;
 }
 
@@ -280,7 +280,7 @@ static void session_step(struct rig *r, const struct rig_step *step)
     } else {
         engine_confirm(r->engine, RIG_EPOCH_MS + r->now_ms, connected(r, session_number(step)), ranges);
     }
-    settle(r);
+    rig_settle(r);
 }
 
 static void arrive_at(struct rig *r, const struct rig_step *step)
@@ -318,7 +318,7 @@ uint64_t rig_repeat_step(struct rig *r, const struct rig_step *step)
     sent->replies_due++;
     enum mq_status status = submit(r, &again, ids, step->number);
     RIG_CHECK(step, status == MQ_OK, "refused with %s: %s", mq_status_name(status), r->why);
-    settle(r);
+    rig_settle(r);
     rig_expect(r, step, session_number(step), step->number);
     return step->number;
 }
@@ -331,7 +331,7 @@ void rig_drop_step(struct rig *r, const struct rig_step *step)
     assert(s->handle);
     engine_disconnect(r->engine, RIG_EPOCH_MS + r->now_ms, s->handle);
     s->handle = NULL;
-    settle(r);
+    rig_settle(r);
 }
 
 void rig_run_to(struct rig *r, uint64_t at_ms)
@@ -342,7 +342,7 @@ void rig_run_to(struct rig *r, uint64_t at_ms)
         if (engine_deadline_ms(r->engine) > RIG_EPOCH_MS + r->now_ms)
             r->now_ms = engine_deadline_ms(r->engine) - RIG_EPOCH_MS;
         engine_tick(r->engine, RIG_EPOCH_MS + r->now_ms);
-        settle(r);
+        rig_settle(r);
     }
     r->now_ms = at_ms;
 }
@@ -403,7 +403,6 @@ struct rig rig_new(struct rig_options options)
     if (!options.without_queue)
         open_plain_queue(&r, &options);
     r.is_slow = options.is_slow;
-    r.safe = r.group_count ? r.groups[r.group_count - 1].position : 0;
     return r;
 }
 

@@ -173,7 +173,7 @@ struct rig {
     int old_peer;           /* session * 1000 + connection that the last hello replaced, 0: none */
     const char *why;        /* the last refusal's */
     bool is_durable, is_slow;
-    uint64_t safe;            /* slow: the position up to which replies leave */
+    uint64_t safe;            /* durable: the position up to which replies leave */
     uint64_t segment;         /* to which what is taken next belongs */
     struct rig_group *groups; /* of facts, all that were ever taken */
     size_t group_count;
@@ -221,6 +221,9 @@ uint64_t rig_repeat_step(struct rig *r, const struct rig_step *step);
 /* The session's connection is cut. */
 void rig_drop_step(struct rig *r, const struct rig_step *step);
 #define rig_drop(r, ...) rig_drop_step((r), &(struct rig_step){__VA_ARGS__})
+
+/* After something was done to the engine itself: it is checked, and what it says is read. */
+void rig_settle(struct rig *r);
 
 /* Time passes and what is due happens when it is due; or nobody looks at the clock until then. */
 void rig_run_to(struct rig *r, uint64_t at_ms);

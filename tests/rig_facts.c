@@ -43,8 +43,10 @@ void rig_sync(struct rig *r)
 
 void rig_settle_facts(struct rig *r)
 {
-    if (r->is_durable && !r->is_slow)
-        rig_take(r);
+    if (!r->is_durable || r->is_slow)
+        return;
+    rig_take(r);
+    r->safe = r->group_count ? r->groups[r->group_count - 1].position : 0;
 }
 
 void rig_free_facts(struct rig *r)

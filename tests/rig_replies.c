@@ -187,7 +187,7 @@ void rig_drain(struct rig *r)
 {
     void *peer;
     struct answer answer;
-    while (engine_next_reply(r->engine, r->is_slow ? r->safe : UINT64_MAX, &peer, &answer)) {
+    while (engine_next_reply(r->engine, r->is_durable ? r->safe : UINT64_MAX, &peer, &answer)) {
         int session = (int)((uintptr_t)peer / 1000);
         CHECK(session > 0 && session < RIG_SESSIONS);
         add_reply(r, copy_reply(r, session, &answer));
