@@ -23,7 +23,7 @@ static bool take_group(struct recovery *r, uint64_t offset, const struct group_h
     struct recover_group group = {.segment = head->segment,
                                   .sequence = head->sequence,
                                   .offset = offset,
-                                  .is_after_gap = r->is_after_gap,
+                                  .is_doubtful = r->is_doubtful,
                                   .facts = facts};
     r->found->groups++;
     r->found->bytes += facts.size;
@@ -39,7 +39,7 @@ static void lose_groups(struct recovery *r, uint64_t next)
 {
     r->found->lost_groups += next - r->sequence;
     r->sequence = next;
-    r->is_after_gap = true;
+    r->is_doubtful = true;
 }
 
 static bool take_gap(struct recovery *r, uint64_t offset, const struct group_head *head)
@@ -157,6 +157,8 @@ static bool arrive(struct recovery *r)
         place->fault = "it begins with groups that were there before";
     if (place->fault && !r->options->salvage)
         return recover_damaged(r, place, 0, "%s", place->fault);
+    r->found->is_salvaged = r->found->is_salvaged || (place->flags & SEGMENT_SALVAGED);
+    r->is_doubtful = r->is_doubtful || r->found->is_salvaged || r->options->doubts;
     return !place->fault || salvage_head(r);
 }
 
@@ -211,6 +213,8 @@ static bool walk_all(struct recovery *r)
 static void recover_all(struct recovery *r)
 {
     if (!list_places(r) || !list_heads(r) || !walk_all(r) || r->options->only_looks)
+        return;
+    if (r->options->salvage && r->is_doubtful && !salvage_mark(r))
         return;
     int error = r->disk->calls->sync_names(r->disk->context);
     if (error)

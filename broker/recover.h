@@ -27,13 +27,14 @@ enum recover_result {
 
 struct recover_group {
     uint64_t segment, sequence, offset;
-    bool is_after_gap;  /* something before it is lost (--salvage) */
+    bool is_doubtful;   /* facts may be missing: of this log something was lost (--salvage) */
     struct bytes facts; /* valid during the call */
 };
 
 struct recover_options {
     bool salvage;    /* go on behind damage, and leave gaps in its place */
     bool only_looks; /* write nothing; with `salvage`: find all that is damaged */
+    bool doubts;     /* with `salvage`: all groups are doubtful, as what they tell makes no sense */
     /* False stops: *ret_why says why, a static text. NULL: nobody is interested. */
     bool (*on_group)(void *context, const struct recover_group *group, const char **ret_why);
     /* Something that people should know: a torn end, damage that is passed over, a gap. `what` is a static
@@ -51,6 +52,7 @@ struct recover_found {
     uint64_t groups, bytes;  /* valid ones, of all segments; bytes of facts */
     uint64_t cut;            /* bytes of the torn end */
     uint64_t gaps;           /* that were there already */
+    bool is_salvaged;        /* there are segments that were marked by --salvage before */
     uint64_t damages, lost;  /* salvage: places, and bytes that could not be read */
     uint64_t lost_groups;    /* ... of which so many are known to have been there; an earlier gap's, too */
     uint64_t failed_segment; /* unless OK, if it has to do with one */
@@ -60,7 +62,9 @@ struct recover_found {
 
 /* Unless it only looks it makes the end safe as said above, and what was cut off is not to be found again.
  * Salvage writes a gap over what cannot be read, and a head where there is none, and makes segments that are
- * missing. Before it changes a file it makes a copy, NNNNNNNNNNNNNNNN.damaged, if there is room for that. */
+ * missing. Before it does that to a file it makes a copy, NNNNNNNNNNNNNNNN.damaged, if there is room for
+ * that. When something is lost, or doubted, all segments are marked, and all their groups are doubtful from
+ * then on. */
 enum recover_result recover(struct disk *disk, const struct recover_options *options,
                             struct recover_found *ret_found);
 

@@ -108,6 +108,7 @@ static bool read_head(struct recovery *r, struct place *place)
         place->fault = fault_of(place, verdict, &head);
         place->salt = head.salt;
         place->sequence = place->fault ? 0 : head.sequence;
+        place->flags = place->fault ? 0 : head.flags;
     }
     place->size = place->size < SEGMENT_HEAD_SIZE ? SEGMENT_HEAD_SIZE : place->size;
     bool is_closed = file_close(r);

@@ -22,6 +22,7 @@ struct place {
     bool is_missing;
     uint64_t salt;     /* as its head says, be that right or wrong */
     uint64_t sequence; /* of its first group; 0: not known */
+    uint32_t flags;    /* of its head */
     uint64_t unread;   /* what the disk cannot read was told up to here */
 };
 
@@ -40,7 +41,7 @@ struct recovery {
     size_t room, filled;
     uint64_t buffer_at;
     uint64_t sequence; /* of the next group; 0: not known */
-    bool is_after_gap;
+    bool is_doubtful;
     uint64_t last_group, last_unsynced; /* the last valid group: where it is, and its `unsynced` */
 };
 
@@ -85,6 +86,9 @@ bool list_places(struct recovery *r);
 bool list_heads(struct recovery *r);
 
 /* ---- recover_salvage.c ---- */
+
+/* Marks all heads as salvaged, when the last segment is closed. */
+bool salvage_mark(struct recovery *r);
 
 bool salvage_head(struct recovery *r); /* of the segment that is open */
 /* From `offset` on up to `end` nothing can be read; the group behind that has sequence `next`. */

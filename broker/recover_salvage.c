@@ -78,13 +78,36 @@ static bool make_file(struct recovery *r)
     return r->handle >= 0 || recover_fail(r, name, "cannot be made", r->handle);
 }
 
-bool salvage_head(struct recovery *r)
+static bool write_head(struct recovery *r, uint64_t sequence)
 {
     uint8_t bytes[SEGMENT_HEAD_SIZE];
     struct segment_head head = {.version = SEGMENT_VERSION,
                                 .segment = r->place->segment,
                                 .salt = r->found->salt,
-                                .sequence = r->sequence};
+                                .sequence = sequence,
+                                .flags = SEGMENT_SALVAGED};
+    segment_write_head(&head, bytes);
+    r->place->sequence = sequence;
+    r->place->flags = head.flags;
+    return file_write(r, 0, bytes, sizeof bytes);
+}
+
+bool salvage_mark(struct recovery *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        struct place *place = &r->places[i];
+        if (place->flags & SEGMENT_SALVAGED)
+            continue;
+        bool is_marked = file_open(r, place) && write_head(r, place->sequence);
+        if (!file_close(r) || !is_marked)
+            return false;
+    }
+    return true;
+}
+
+bool salvage_head(struct recovery *r)
+{
+    r->is_doubtful = true;
     r->found->damages++;
     r->found->lost += r->place->is_missing ? 0 : SEGMENT_HEAD_SIZE;
     recover_event(r, r->place->fault, 0, SEGMENT_HEAD_SIZE);
@@ -93,8 +116,7 @@ bool salvage_head(struct recovery *r)
     if (!put_aside(r) || (r->place->is_missing && !make_file(r)))
         return false;
     r->place->is_missing = false;
-    segment_write_head(&head, bytes);
-    return file_write(r, 0, bytes, sizeof bytes);
+    return write_head(r, r->sequence);
 }
 
 bool salvage_gap(struct recovery *r, uint64_t offset, uint64_t end, uint64_t next)

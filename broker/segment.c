@@ -74,7 +74,14 @@ uint64_t segment_of_name(const char *name)
 
 /* ---- heads of segments ---- */
 
-enum { HEAD_VERSION = 8, HEAD_CRC = 12, HEAD_SEGMENT = 16, HEAD_SALT = 24, HEAD_SEQUENCE = 32 };
+enum {
+    HEAD_VERSION = 8,
+    HEAD_CRC = 12,
+    HEAD_SEGMENT = 16,
+    HEAD_SALT = 24,
+    HEAD_SEQUENCE = 32,
+    HEAD_FLAGS = 40
+};
 
 void segment_write_head(const struct segment_head *head, uint8_t ret[SEGMENT_HEAD_SIZE])
 {
@@ -84,6 +91,7 @@ void segment_write_head(const struct segment_head *head, uint8_t ret[SEGMENT_HEA
     write_64(ret + HEAD_SEGMENT, head->segment);
     write_64(ret + HEAD_SALT, head->salt);
     write_64(ret + HEAD_SEQUENCE, head->sequence);
+    write_32(ret + HEAD_FLAGS, head->flags);
     write_32(ret + HEAD_CRC, sealed_crc(head->salt, ret, SEGMENT_HEAD_SIZE, HEAD_CRC));
 }
 
@@ -95,6 +103,7 @@ enum segment_verdict segment_read_head(const uint8_t bytes[SEGMENT_HEAD_SIZE], s
     ret_head->segment = read_64(bytes + HEAD_SEGMENT);
     ret_head->salt = read_64(bytes + HEAD_SALT);
     ret_head->sequence = read_64(bytes + HEAD_SEQUENCE);
+    ret_head->flags = read_32(bytes + HEAD_FLAGS);
     uint32_t crc = sealed_crc(ret_head->salt, bytes, SEGMENT_HEAD_SIZE, HEAD_CRC);
     if (crc != read_32(bytes + HEAD_CRC) || ret_head->version == 0)
         return SEGMENT_DAMAGED;

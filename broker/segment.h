@@ -9,8 +9,8 @@
  *
  * Numbers are little-endian.
  *
- *     segment head: magic "MQSEGMNT" · version u32 · crc u32 · segment u64 · salt u64 · sequence u64
- *     group head:   mark u32 · crc u32 · segment u64 · sequence u64 · size u32 (of the facts) · flags u32 ·
+ *     segment head: magic "MQSEGMNT" · version u32 · crc u32 · segment u64 · salt u64 · sequence u64 · flags
+ * u32 group head:   mark u32 · crc u32 · segment u64 · sequence u64 · size u32 (of the facts) · flags u32 ·
  *                   unsynced u64 (of a gap: next u64)
  *
  * A crc is CRC-32C over the directory's salt, then the head (its crc taken as 0) and what follows it: zeros
@@ -25,7 +25,9 @@
  * name.
  *
  * A *gap* is what --salvage leaves in the place of what could not be read: its crc covers the head alone, its
- * size is what is skipped behind it, `next` the sequence of the first group behind what is lost.
+ * size is what is skipped behind it, `next` the sequence of the first group behind what is lost. All segments
+ * that are there when that happens are marked as *salvaged*: what was written before and after it need not
+ * fit together, so as long as one of them is there facts are not taken at their word.
  *
  * It is taken for granted that writing the unsynced end of a page leaves the synced beginning of it as it was
  * whatever happens to the power ("power-safe overwrite", as SQLite's documentation calls it). */
@@ -42,7 +44,8 @@ enum {
     SEGMENT_HEAD_SIZE = 4096,
     GROUP_HEAD_SIZE = 40,
     GROUP_ALIGNMENT = 8,
-    GROUP_GAP = 1 << 0, /* flag */
+    GROUP_GAP = 1 << 0,        /* flag */
+    SEGMENT_SALVAGED = 1 << 0, /* flag */
     SEGMENT_SIZE_MIN = 256 << 10,
     SEGMENT_SIZE_MAX = 1 << 30 /* what may be chosen; a large group makes a file longer */
 };
@@ -51,6 +54,7 @@ struct segment_head {
     uint32_t version;
     uint64_t segment, salt;
     uint64_t sequence; /* of its first group */
+    uint32_t flags;
 };
 
 struct group_head {

@@ -27,8 +27,8 @@ static struct log {
 /* What the last recovery said. */
 static struct recover_found found;
 static struct seen {
-    uint64_t sequences[LOG_GROUPS_MAX], count, after_gap; /* groups; the first of them that is after a gap */
-    uint64_t stop_at;                                     /* on_group says no at this sequence */
+    uint64_t sequences[LOG_GROUPS_MAX], count, doubtful; /* groups; the first of them that is doubtful */
+    uint64_t stop_at;                                    /* on_group says no at this sequence */
     unsigned events;
     char last_event[128];
 } seen;
@@ -120,9 +120,9 @@ static inline bool see_group(void *context, const struct recover_group *group, c
     free(expected);
     CHECK(is_right && s->count < LOG_GROUPS_MAX);
     CHECK(s->count == 0 || group->sequence > s->sequences[s->count - 1]);
-    CHECK(group->is_after_gap || s->after_gap == 0);
-    if (group->is_after_gap && s->after_gap == 0)
-        s->after_gap = group->sequence;
+    CHECK(group->is_doubtful || s->doubtful == 0);
+    if (group->is_doubtful && s->doubtful == 0)
+        s->doubtful = group->sequence;
     s->sequences[s->count++] = group->sequence;
     *ret_why = "it is the one that we stop at";
     return group->sequence != s->stop_at;

@@ -35,7 +35,7 @@ static void groups_come_in_order_through_all_segments(void)
     CHECK_EQUAL(found.sequence, 8);
     CHECK_EQUAL(found.used, writing.offset);
     CHECK(found.groups == 7 && found.bytes == 736 && found.cut == 0 && found.gaps == 0 && found.damages == 0);
-    CHECK(seen.count == 7 && seen.sequences[0] == 1 && seen.sequences[6] == 7 && seen.after_gap == 0);
+    CHECK(seen.count == 7 && seen.sequences[0] == 1 && seen.sequences[6] == 7 && seen.doubtful == 0);
     CHECK_EQUAL(seen.events, 0);
     logs_end();
 }

@@ -50,10 +50,11 @@ static void salvage_and_go_on(const char *expected)
     CHECK(has_seen(expected) && seen.events >= damages);
     CHECK(damages > 0 && found.damages == damages && found.lost == lost);
     fake_disk_crash(fake, &(struct fake_crash){.names = FAKE_LOST, .bytes = FAKE_LOST});
-    uint64_t after_gap = seen.after_gap, lost_groups = found.lost_groups;
+    uint64_t lost_groups = found.lost_groups;
     CHECK_EQUAL(recover_now(), RECOVER_OK);
     CHECK(has_seen(expected));
-    CHECK(found.damages == 0 && seen.after_gap == after_gap && found.lost_groups == lost_groups);
+    CHECK(found.damages == 0 && found.is_salvaged && seen.doubtful == seen.sequences[0] &&
+          found.lost_groups == lost_groups);
     strcpy(writing.name, name_of(found.last));
     writing.segment = found.last;
     writing.offset = found.used;
@@ -85,7 +86,6 @@ static void a_group_that_cannot_be_read_becomes_a_gap(void)
     fake_disk_flip(fake, name_of(4), place_of(1) + 60, 4);
     memcpy(before, fake_disk_bytes(fake, name_of(4), &size), FILE_SIZE);
     salvage_and_go_on("1 2 3 5 6 7 8");
-    CHECK_EQUAL(seen.after_gap, 5);
     CHECK(found.gaps == 1 && found.lost_groups == 1);
     CHECK(event_was("4 4240 144 a gap that was left by --salvage"));
     CHECK(is_copy_of("0000000000000004.damaged", before, FILE_SIZE));
@@ -321,6 +321,40 @@ static void a_log_may_be_salvaged_more_than_once(void)
     logs_end();
 }
 
+static void what_is_behind_damage_is_doubtful_and_later_all_that_was_there(void)
+{
+    logs_begin();
+    three_segments();
+    fake_disk_flip(fake, name_of(4), place_of(1) + 60, 4);
+    CHECK_EQUAL(recover_as(true, false), RECOVER_OK);
+    CHECK(seen.doubtful == 5 && !found.is_salvaged);
+    writing.sequence = found.sequence;
+    log_segment(6);
+    log_group(SIZE);
+    fake_disk_remove(fake, name_of(3));
+    fake_disk_remove(fake, name_of(4));
+    CHECK_EQUAL(recover_now(), RECOVER_OK);
+    CHECK(has_seen("7 8 9") && seen.doubtful == 7 && found.is_salvaged);
+    fake_disk_remove(fake, name_of(5));
+    CHECK_EQUAL(recover_now(), RECOVER_OK);
+    CHECK(has_seen("9") && seen.doubtful == 0 && !found.is_salvaged);
+    logs_end();
+}
+
+static void a_whole_log_may_be_doubted(void)
+{
+    logs_begin();
+    three_segments();
+    struct recover_options options = {
+        .salvage = true, .doubts = true, .on_group = see_group, .context = &seen};
+    seen = (struct seen){.stop_at = 0};
+    CHECK_EQUAL(recover(&disk, &options, &found), RECOVER_OK);
+    CHECK(seen.doubtful == 1 && found.damages == 0);
+    CHECK_EQUAL(recover_now(), RECOVER_OK);
+    CHECK(has_seen("1 2 3 4 5 6 7 8") && seen.doubtful == 1 && found.is_salvaged);
+    logs_end();
+}
+
 static void a_whole_log_is_left_as_it_is(void)
 {
     logs_begin();
@@ -504,6 +538,8 @@ static const struct unit_test tests[] = {
     UNIT(a_segment_of_another_directory_is_replaced),
     UNIT(segments_that_tell_the_same_again_are_replaced),
     UNIT(a_log_may_be_salvaged_more_than_once),
+    UNIT(what_is_behind_damage_is_doubtful_and_later_all_that_was_there),
+    UNIT(a_whole_log_may_be_doubted),
     UNIT(a_whole_log_is_left_as_it_is),
     UNIT(without_room_there_is_no_copy),
     UNIT(what_the_disk_cannot_read_is_passed_over),

@@ -136,7 +136,7 @@ static void a_mark_is_never_zero(void)
 /* ---- heads of segments ---- */
 
 static const struct segment_head some_head = {
-    .version = SEGMENT_VERSION, .segment = 3, .salt = 0x8877665544332211, .sequence = 5};
+    .version = SEGMENT_VERSION, .segment = 3, .salt = 0x8877665544332211, .sequence = 5, .flags = 1};
 
 static void a_head_is_read_as_it_was_written(void)
 {
@@ -144,7 +144,8 @@ static void a_head_is_read_as_it_was_written(void)
     struct segment_head head;
     segment_write_head(&some_head, bytes);
     CHECK_EQUAL(segment_read_head(bytes, &head), SEGMENT_OK);
-    CHECK(head.version == 1 && head.segment == 3 && head.salt == some_head.salt && head.sequence == 5);
+    CHECK(head.version == 1 && head.segment == 3 && head.salt == some_head.salt && head.sequence == 5 &&
+          head.flags == 1);
     CHECK(memcmp(bytes, "MQSEGMNT", 8) == 0 && bytes[8] == 1 && bytes[16] == 3 && bytes[24] == 0x11);
 }
 
