@@ -6,11 +6,20 @@
  *
  * A page takes time for what is on it; for a look at each item that is known by itself, which are those that
  * were taken at least once, and all in a priority queue; and for finding where the last page ended, see
- * order_fresh_after(). */
+ * order_fresh_after(). Where there is much to look at, pages are larger, so that there are fewer. */
 #include "engine_state.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+enum {
+    PAGE_ITEMS_MAX = FAIR_SIZE / ITEM_MARGIN,
+    PAGE_SIZE_MAX = 4 * FAIR_SIZE,
+    FINDS_MIN = 1024, /* so many are looked for, however large they seem to be */
+    /* A look at one of the pile, or at a lease, takes as long as copying so many bytes, nearly. */
+    LOOK_PILE = 8,
+    LOOK_LEASE = 128
+};
 
 /* An item that is known by itself. */
 struct find {
@@ -24,6 +33,8 @@ struct finds {
     struct find *list;
     size_t count, max, next;
     uint64_t after;
+    uint64_t below; /* only smaller ids are of interest */
+    bool is_cut;    /* there are more */
 };
 
 /* What is on the page. Bodies and keys are copied as they come; views say how far from `text` they are. */
@@ -51,18 +62,25 @@ static void sift_down(struct finds *f, size_t count, struct find find)
     f->list[at] = find;
 }
 
-static void offer(struct finds *f, struct find find)
+static void add_find(struct finds *f, struct find find)
 {
-    if (find.id <= f->after || (f->count == f->max && find.id >= f->list[0].id))
-        return;
     if (f->count == f->max) {
         sift_down(f, f->count, find);
+        f->below = f->list[0].id;
         return;
     }
     size_t at = f->count++;
     for (; at > 0 && f->list[(at - 1) / 2].id < find.id; at = (at - 1) / 2)
         f->list[at] = f->list[(at - 1) / 2];
     f->list[at] = find;
+    if (f->count == f->max)
+        f->below = f->list[0].id;
+}
+
+/* Most are not of interest. */
+static inline bool is_wanted(const struct finds *f, uint64_t id)
+{
+    return id > f->after && id < f->below;
 }
 
 /* From now on a list, ascending. */
@@ -81,8 +99,9 @@ static void offer_pile(struct finds *f, const struct order *order)
 {
     const struct pile *pile = &order->pile;
     for (size_t i = 0; i < pile->count; i++) {
-        size_t at = order->kind == MQ_KIND_LIFO ? pile->count - 1 - i : i;
-        offer(f, (struct find){.id = pile->nodes[at].id, .item = pile->nodes[at].item});
+        const struct pile_node *node = &pile->nodes[order->kind == MQ_KIND_LIFO ? pile->count - 1 - i : i];
+        if (is_wanted(f, node->id))
+            add_find(f, (struct find){.id = node->id, .item = node->item});
     }
 }
 
@@ -90,14 +109,24 @@ static void offer_leased(struct finds *f, const struct queue *q)
 {
     for (struct list_node *n = list_first(&q->leases); n; n = list_next(&q->leases, n)) {
         const struct lease *lease = CONTAINER_OF(n, struct lease, of_queue);
-        offer(f, (struct find){.id = lease->id, .item = lease->item, .is_leased = true});
+        if (is_wanted(f, lease->id))
+            add_find(f, (struct find){.id = lease->id, .item = lease->item, .is_leased = true});
     }
 }
 
-static bool find_all(struct finds *f, const struct queue *q, bool leased, size_t max)
+/* About how many fit; if there are fewer, the page ends where these end. */
+static size_t count_fitting(const struct queue *q, const struct page *p)
 {
-    size_t most = q->order.pile.count + (leased ? q->leased : 0);
-    f->max = most < max ? most : max;
+    size_t average = ITEM_MARGIN + (size_t)(q->bytes / (queue_unfinished(q) + 1));
+    return FINDS_MIN + 2 * (p->room / average);
+}
+
+static bool find_all(struct finds *f, const struct queue *q, bool leased, const struct page *p)
+{
+    size_t most = q->order.pile.count + (leased ? q->leased : 0), fitting = count_fitting(q, p);
+    f->max = fitting < p->max ? fitting : p->max;
+    f->max = f->max < most ? f->max : most;
+    f->below = UINT64_MAX;
     f->list = malloc((f->max + 1) * sizeof *f->list);
     if (!f->list)
         return false;
@@ -106,6 +135,7 @@ static bool find_all(struct finds *f, const struct queue *q, bool leased, size_t
     offer_pile(f, &q->order);
     if (leased)
         offer_leased(f, q);
+    f->is_cut = f->count == f->max && f->max < most;
     sort(f);
     return true;
 }
@@ -157,7 +187,7 @@ static bool add(struct page *p, const struct item_view *view)
     return true;
 }
 
-static bool add_find(struct page *p, const struct find *find)
+static bool add_found(struct page *p, const struct find *find)
 {
     const struct item *item = find->item;
     return add(p, &(struct item_view){.id = find->id,
@@ -175,8 +205,9 @@ static bool fill(struct page *p, struct queue *q, struct finds *f, struct order_
     while (!p->is_full && !walk.is_cut && (record || f->next < f->count)) {
         bool is_fresh = record && (f->next == f->count || record_id(record) < f->list[f->next].id);
         if (!is_fresh) {
-            if (!add_find(p, &f->list[f->next++]))
+            if (!add_found(p, &f->list[f->next++]))
                 return false;
+            p->is_full |= f->is_cut && f->next == f->count;
             continue;
         }
         if (!add(p, &(struct item_view){.id = record_id(record), .body = {record->data, record->size}}))
@@ -206,16 +237,22 @@ static bool hand_over(struct call *call, const struct page *p)
     return true;
 }
 
+static struct page page_for(const struct engine *e, const struct queue *q, const struct request *req)
+{
+    uint64_t room = FAIR_SIZE + LOOK_PILE * (uint64_t)q->order.pile.count;
+    room += req->leased ? LOOK_LEASE * q->leased : 0;
+    room = room < PAGE_SIZE_MAX ? room : PAGE_SIZE_MAX;
+    size_t most = look_room(e);
+    return (struct page){.max = req->max < PAGE_ITEMS_MAX ? req->max : PAGE_ITEMS_MAX,
+                         .room = room < most ? (size_t)room : most};
+}
+
 enum mq_status walk_page(struct engine *e, struct call *call, struct queue *q, const struct request *req)
 {
-    struct page page = {.max = FAIR_SIZE / ITEM_MARGIN, .room = look_room(e)};
-    if (page.max > req->max)
-        page.max = req->max;
-    if (page.room > FAIR_SIZE)
-        page.room = FAIR_SIZE;
+    struct page page = page_for(e, q, req);
     struct finds finds = {.after = req->after_number};
-    struct order_copies copies = {.size_max = 2 * FAIR_SIZE};
-    bool ok = find_all(&finds, q, req->leased, page.max) && fill(&page, q, &finds, &copies) &&
+    struct order_copies copies = {.size_max = page.room + FAIR_SIZE};
+    bool ok = find_all(&finds, q, req->leased, &page) && fill(&page, q, &finds, &copies) &&
               hand_over(call, &page);
     order_free_copies(&q->order, &copies);
     free(finds.list);

@@ -157,6 +157,33 @@ static void a_page_has_one_mebibyte_or_one_item(void)
     rig_free(&r);
 }
 
+/* 3000 small items and 1000 large ones have come back, 500 were never taken, and some are leased: only some
+ * of them are looked for at once, and none is passed over. */
+static void a_walk_through_many_items_that_came_back_misses_none(void)
+{
+    enum { SMALL = 6000, LARGE = 1000, FRESH = 500, ALL = SMALL + LARGE + FRESH };
+    for (int kind = MQ_KIND_FIFO; kind <= MQ_KIND_PRIORITY; kind++) {
+        struct rig r = rig_new((struct rig_options){.kind = (enum mq_kind)kind, .silent = true});
+        rig_put(&r, BULK(SMALL, 1), OK);
+        uint64_t next = rig_last(&r)->ids[0], pages = 0;
+        rig_put(&r, BULK(LARGE, 4000), OK);
+        while (rig_look(&r, "q").ready > 0)
+            rig_get(&r, SESSION(2), MAX(4000), OK);
+        rig_bye(&r, SESSION(2));
+        rig_put(&r, BULK(FRESH, 10), OK);
+        rig_get(&r, SESSION(3), MAX(7), OK);
+        for (const uint64_t end = next + ALL; next < end; pages++) {
+            rig_peek(&r, AFTER_ID(next - 1), LEASED, MAX(65536), OK);
+            const struct rig_reply *page = rig_last(&r);
+            CHECK(page->answer.item_count > 0 && page->answer.item_count < SMALL);
+            for (size_t i = 0; i < page->answer.item_count; i++)
+                CHECK_EQUAL(page->items[i].id, next++);
+        }
+        CHECK(pages >= 5 && pages < 10);
+        rig_free(&r);
+    }
+}
+
 static void peek_by_id_from_the_end_and_leased_items_without_ids_are_invalid(void)
 {
     struct rig r = rig_new((struct rig_options){0});
@@ -459,6 +486,7 @@ static const struct unit_test tests[] = {
     UNIT(a_walk_passes_each_item_once_that_is_there_all_the_time_wherever_it_was_meanwhile),
     UNIT(peek_by_id_tells_the_newest_id_so_that_a_walk_has_an_end),
     UNIT(a_page_has_one_mebibyte_or_one_item),
+    UNIT(a_walk_through_many_items_that_came_back_misses_none),
     UNIT(peek_by_id_from_the_end_and_leased_items_without_ids_are_invalid),
     UNIT(peek_never_changes_anything),
     UNIT(peek_shows_waiting_items_only),

@@ -320,6 +320,10 @@ static void look(struct bench *b)
         peek.last = true;
         CHECK_EQUAL(ask(b, 3, peek), MQ_OK);
         CHECK(b->seats[3].item_count >= 9);
+        peek = about(MQ_VERB_PEEK, queue);
+        peek.by_id = peek.leased = true;
+        CHECK_EQUAL(ask(b, 3, peek), MQ_OK);
+        CHECK(b->seats[3].item_count >= 9);
         CHECK_EQUAL(ask(b, 3, about(MQ_VERB_STAT, queue)), MQ_OK);
     }
     CHECK_EQUAL(ask(b, 3, (struct request){.verb = MQ_VERB_STAT}), MQ_OK);

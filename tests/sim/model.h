@@ -17,7 +17,6 @@ enum {
     MODEL_KEY_SIZE = 64,
     MODEL_ROWS = 64,
     MODEL_ITEM_MARGIN = 32, /* bytes that an item adds to a frame */
-    MODEL_FAIR = 1 << 20,   /* ... and a page of a walk has so many of all of them */
     TAG_SIZE = 8            /* a body begins with its tag, by which the item is told from all others */
 };
 

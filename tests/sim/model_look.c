@@ -148,7 +148,7 @@ static enum mq_status look_by_id(const struct model *m, struct model_look *look,
         look->items[look->item_count++] = *next;
         after = next->id;
     }
-    cut_items(look, model_frame_room(m) < MODEL_FAIR ? model_frame_room(m) : MODEL_FAIR);
+    cut_items(look, model_frame_room(m));
     look->newest = m->next_item - 1;
     return MQ_OK;
 }
