@@ -7,6 +7,7 @@
 
 #include "codec.h"
 #include "heap.h"
+#include "held.h"
 #include "list.h"
 #include "table.h"
 
@@ -21,6 +22,7 @@ struct connection {
     uint8_t route[ROUTE_SIZE];
     int fd;
     struct session *session;
+    struct list held; /* frames for it, in order */
 };
 
 struct link {
@@ -31,7 +33,10 @@ struct link {
     struct link_door door;
     struct table by_route, by_fd;
     struct heap suspects;
-    uint64_t *told; /* per descriptor: the last connection that was told to go, see stranger_mark() */
+    struct list held; /* all held frames, in the order in which they may leave */
+    uint64_t safe;    /* the position up to which facts are */
+    void *leaving;    /* the memory of a held frame while it is being sent */
+    uint64_t *told;   /* per descriptor: the last connection that was told to go, see stranger_mark() */
     struct link_stat stat;
 };
 
@@ -48,6 +53,8 @@ struct link *link_new(struct engine *engine, struct log *log, struct link_option
     table_init(&l->by_route);
     table_init(&l->by_fd);
     heap_init(&l->suspects, NULL);
+    list_init(&l->held);
+    l->safe = UINT64_MAX;
     l->codec = codec_new();
     l->told = calloc(options.fd_max + 1, sizeof *l->told);
     if (!l->codec || !l->told) {
@@ -59,8 +66,11 @@ struct link *link_new(struct engine *engine, struct log *log, struct link_option
 
 void link_free(struct link *l)
 {
+    struct list_node *held;
     if (!l)
         return;
+    while ((held = list_first(&l->held)))
+        held_free(CONTAINER_OF(held, struct held, of_link));
     for (struct table_node *node = table_walk(&l->by_route, NULL), *next; node; node = next) {
         next = table_walk(&l->by_route, node);
         free(CONTAINER_OF(node, struct connection, by_route));
@@ -107,6 +117,7 @@ static struct connection *connection_new(struct link *l, const struct link_frame
     }
     memcpy(c->route, in->route.data, ROUTE_SIZE);
     c->fd = in->fd;
+    list_init(&c->held);
     heap_entry_init(&c->suspicion);
     table_add(&l->by_route, &c->by_route, table_hash_number(route_number(c->route)));
     table_add(&l->by_fd, &c->by_fd, table_hash_number((uint64_t)(int64_t)c->fd));
@@ -115,6 +126,9 @@ static struct connection *connection_new(struct link *l, const struct link_frame
 
 static void connection_free(struct link *l, struct connection *c)
 {
+    struct list_node *held;
+    while ((held = list_first(&c->held)))
+        held_free(CONTAINER_OF(held, struct held, of_connection));
     table_remove(&l->by_route, &c->by_route);
     table_remove(&l->by_fd, &c->by_fd);
     if (heap_has(&c->suspicion))
@@ -143,6 +157,59 @@ static void lose(struct link *l, uint64_t now_ms, struct connection *c)
 static bool connection_send(struct link *l, const struct connection *c, struct bytes frame)
 {
     return l->door.send(l->door.context, (struct bytes){c->route, ROUTE_SIZE}, c->fd, frame);
+}
+
+/* --- frames that wait --- */
+
+static bool held_send(struct link *l, struct held *h)
+{
+    struct bytes frame = held_frame(h);
+    l->leaving = h->memory;
+    h->memory = NULL;
+    bool sent = l->door.send(l->door.context, held_route(h), h->fd, frame);
+    free(l->leaving); /* unless the door has taken it */
+    l->leaving = NULL;
+    return sent;
+}
+
+/* Sends the frame once all up to `position` is safe, behind what waits for the same connection. False: that
+ * cannot be. */
+static bool post(struct link *l, struct connection *c, uint64_t position, struct bytes frame)
+{
+    if (position <= l->safe && list_is_empty(&c->held))
+        return connection_send(l, c, frame);
+    struct held *h = held_new(position, (struct bytes){c->route, ROUTE_SIZE}, c->fd, frame);
+    if (!h)
+        return false;
+    list_append(&l->held, &h->of_link);
+    list_append(&c->held, &h->of_connection);
+    return true;
+}
+
+/* To a connection that has said bye. One that cannot be told knows soon enough. */
+static void post_last(struct link *l, const struct link_frame *in, uint64_t position, struct bytes frame)
+{
+    struct held *h;
+    if (position <= l->safe)
+        l->door.send(l->door.context, in->route, in->fd, frame);
+    else if ((h = held_new(position, in->route, in->fd, frame)))
+        list_append(&l->held, &h->of_link);
+}
+
+void link_release(struct link *l, uint64_t now_ms, uint64_t safe)
+{
+    struct list_node *node;
+    l->safe = safe;
+    while ((node = list_first(&l->held))) {
+        struct held *h = CONTAINER_OF(node, struct held, of_link);
+        if (h->position > safe)
+            return;
+        struct connection *c = find_connection(l, held_route(h));
+        bool sent = held_send(l, h);
+        held_free(h);
+        if (!sent && c)
+            lose(l, now_ms, c);
+    }
 }
 
 /* --- strangers: connections without a session --- */
@@ -262,6 +329,18 @@ static void part(struct link *l, uint64_t now_ms, struct connection *c, struct r
     connection_free(l, c);
 }
 
+/* A refusal tells of nothing that could be lost, so it does not wait. */
+static void tell_welcome(struct link *l, uint64_t now_ms, struct connection *c, const struct link_frame *in,
+                         const struct welcome *welcome)
+{
+    struct bytes frame;
+    bool encoded = codec_encode_welcome(l->codec, welcome, &frame) == MQ_OK;
+    if (!c && encoded)
+        l->door.send(l->door.context, in->route, in->fd, frame);
+    else if (c && !(encoded && post(l, c, engine_position(l->engine), frame)))
+        lose(l, now_ms, c);
+}
+
 /* A client that begins anew on the same connection is done with what it had before; so a connection that says
  * nothing but hello has one session, not thousands. */
 static void on_hello(struct link *l, uint64_t now_ms, const struct link_frame *in, const struct hello *hello)
@@ -277,11 +356,7 @@ static void on_hello(struct link *l, uint64_t now_ms, const struct link_frame *i
     log_event(l->log, LOG_DEBUG, "hello",
               LOG_FIELDS(log_number("session", welcome.session), log_text("status", mq_status_name(status)),
                          log_text("resume", hello->resume ? "yes" : "no")));
-    struct bytes frame;
-    bool sent = codec_encode_welcome(l->codec, &welcome, &frame) == MQ_OK &&
-                l->door.send(l->door.context, in->route, in->fd, frame);
-    if (!sent && c)
-        lose(l, now_ms, c);
+    tell_welcome(l, now_ms, c, in, &welcome);
 }
 
 static void on_bye(struct link *l, uint64_t now_ms, struct connection *c, const struct link_frame *in,
@@ -292,7 +367,7 @@ static void on_bye(struct link *l, uint64_t now_ms, struct connection *c, const 
     stop_listening(l, c->route, c->fd);
     part(l, now_ms, c, confirms);
     if (codec_encode_bye_answer(l->codec, MQ_OK, &frame) == MQ_OK)
-        l->door.send(l->door.context, in->route, in->fd, frame);
+        post_last(l, in, engine_position(l->engine), frame);
 }
 
 static void on_request(struct link *l, uint64_t now_ms, struct connection *c, const struct link_frame *in,
@@ -363,7 +438,7 @@ size_t link_output(struct link *l, uint64_t now_ms, void *peer, const struct ans
         status = codec_encode_answer(l->codec, &bare, &frame);
     }
     /* What could not be sent stays with the engine, until the client resumes and asks again. */
-    if (status != MQ_OK || !connection_send(l, c, frame)) {
+    if (status != MQ_OK || !post(l, c, 0, frame)) {
         lose(l, now_ms, c);
         return 0;
     }
@@ -372,7 +447,9 @@ size_t link_output(struct link *l, uint64_t now_ms, void *peer, const struct ans
 
 void *link_take_frame(struct link *l)
 {
-    return codec_take_frame(l->codec);
+    void *memory = l->leaving;
+    l->leaving = NULL;
+    return memory ? memory : codec_take_frame(l->codec);
 }
 
 /* --- who is alive --- */

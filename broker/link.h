@@ -11,6 +11,9 @@
  * libzmq may notice a little later than it tells, so a probe is repeated a few times before the suspicion
  * is dropped. A new connection may have died before its hello was read, so it is probed once, too.
  *
+ * A welcome to a new session, and the answer to a bye, tell of facts: they wait until these are safe, and
+ * what else is for the same connection waits behind them.
+ *
  * Nothing here knows ZeroMQ: frames leave by a function that the owner gives. */
 #ifndef MQ_LINK_H
 #define MQ_LINK_H
@@ -57,6 +60,11 @@ size_t link_input(struct link *l, uint64_t now_ms, const struct link_frame *in);
 
 /* `peer` and `answer` as they came from engine_next_reply(). Returns the bytes of the frame that was sent. */
 size_t link_output(struct link *l, uint64_t now_ms, void *peer, const struct answer *answer);
+
+/* Facts are safe up to this position, see engine_position(): sends what has waited for that. To be called
+ * whenever the position has grown, before any answer that depends on it. Until the first call everything is
+ * safe. */
+void link_release(struct link *l, uint64_t now_ms, uint64_t safe);
 
 /* To be called by the door's send() only: the memory of the frame that it was given, see codec_take_frame().
  */

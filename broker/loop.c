@@ -34,15 +34,18 @@ enum {
     RECEIVE_FRAMES_MAX = 64, /* of each connection, read ahead by libzmq */
     BACKLOG = 4096,          /* connections that the kernel holds for us */
     LINGER_MS = 1000,
+    DISK_POLL_MS = 100,
+    DISK_PATIENCE_MS = 10000, /* at the end, for a disk that does nothing */
     ENDPOINTS_SIZE = OPTIONS_BINDS_MAX * (OPTIONS_ENDPOINT_MAX + 1)
 };
 
 #define MONITOR_ENDPOINT "inproc://mq-broker-monitor"
 
-enum { FD_ROUTER, FD_MONITOR, FD_SIGNALS, FDS };
+enum { FD_ROUTER, FD_MONITOR, FD_SIGNALS, FD_DATA, FDS };
 
 struct loop {
     struct engine *engine;
+    struct data *data;
     struct log *log;
     const struct options *options;
     struct link *link;
@@ -72,15 +75,17 @@ static bool send_frame(void *context, struct bytes route, int fd, struct bytes f
     return outbox_send(&l->outbox, l->router, route, fd, link_take_frame(l->link), frame);
 }
 
-/* Answers in the order of their decisions. */
+/* Answers in the order of their decisions, as far as they may be told. */
 static void send_answers(struct loop *l, uint64_t now_ms, size_t answers_max, size_t bytes_max)
 {
     void *peer;
     struct answer answer;
     size_t bytes = 0;
+    uint64_t safe = data_safe(l->data);
+    link_release(l->link, now_ms, safe);
     l->has_answers = true;
     for (size_t n = 0; n < answers_max && bytes < bytes_max; n++) {
-        if (!engine_next_reply(l->engine, UINT64_MAX, &peer, &answer)) {
+        if (!engine_next_reply(l->engine, safe, &peer, &answer)) {
             l->has_answers = false;
             return;
         }
@@ -139,11 +144,12 @@ static bool read_frame(struct loop *l, uint64_t now_ms, zmq_msg_t *route, zmq_ms
     return true;
 }
 
-/* What has woken the loop is mostly one request whose client waits: it is answered before anything else. */
+/* What has woken the loop is mostly one request whose client waits: it is answered before anything else. If
+ * it has to wait for the disk anyway, it does so together with those behind it. */
 static void read_frames(struct loop *l, uint64_t now_ms)
 {
     struct reading so_far = {0};
-    size_t frames_max = l->has_slept ? 1 : TURN_FRAMES_MAX;
+    size_t frames_max = l->has_slept && !l->data ? 1 : TURN_FRAMES_MAX;
     zmq_msg_t route, message;
     zmq_msg_init(&route);
     zmq_msg_init(&message);
@@ -223,6 +229,7 @@ static int timeout_ms(const struct loop *l, uint64_t now_ms)
 {
     uint64_t deadline = earliest(engine_deadline_ms(l->engine), link_deadline_ms(l->link));
     deadline = earliest(deadline, trim_deadline_ms(&l->trim));
+    deadline = earliest(deadline, data_deadline_ms(l->data));
     if (!l->is_drained || l->has_answers || l->has_events || deadline <= now_ms)
         return 0;
     if (deadline == UINT64_MAX)
@@ -250,9 +257,11 @@ static void wait_for_work(struct loop *l, uint64_t now_ms)
     (void)rc;
 }
 
+/* If the disk is done with something, it gets the next thing before this turn makes more of it. */
 static void turn(struct loop *l, uint64_t now_ms)
 {
     l->log->now_ms = now_ms;
+    data_turn(l->data, now_ms);
     if (!l->has_answers)
         read_frames(l, now_ms);
     if (l->fds[FD_MONITOR].revents || l->has_events)
@@ -261,11 +270,31 @@ static void turn(struct loop *l, uint64_t now_ms)
         read_signals(l);
     link_tick(l->link, now_ms);
     engine_tick(l->engine, now_ms);
+    data_turn(l->data, now_ms);
     send_answers(l, now_ms, TURN_ANSWERS_MAX, TURN_SENT_MAX);
     give_memory_back(l, now_ms);
 }
 
-void loop_run(struct loop *l)
+/* Waits until what is decided is written, and sends it. False: the disk does not answer. */
+static bool finish(struct loop *l)
+{
+    uint64_t groups = data_groups(l->data), since_ms = machine_clock_ms(), now_ms = since_ms;
+    send_answers(l, now_ms, SIZE_MAX, SIZE_MAX);
+    data_hurry(l->data);
+    while (data_is_busy(l->data) && now_ms - since_ms < DISK_PATIENCE_MS) {
+        poll(&l->fds[FD_DATA], 1, DISK_POLL_MS);
+        now_ms = machine_clock_ms();
+        data_turn(l->data, now_ms);
+        send_answers(l, now_ms, SIZE_MAX, SIZE_MAX);
+        if (data_groups(l->data) != groups) {
+            groups = data_groups(l->data);
+            since_ms = now_ms;
+        }
+    }
+    return !data_is_busy(l->data);
+}
+
+enum ending loop_run(struct loop *l)
 {
     while (!l->stopping) {
         uint64_t now_ms = machine_clock_ms();
@@ -273,11 +302,14 @@ void loop_run(struct loop *l)
         if (!l->stopping)
             wait_for_work(l, now_ms);
     }
-    send_answers(l, machine_clock_ms(), SIZE_MAX, SIZE_MAX);
+    bool is_finished = finish(l);
+    if (!is_finished)
+        log_event(l->log, LOG_ERROR, "disk_hangs", NULL);
     struct link_stat stat = link_stat(l->link);
     log_event(l->log, LOG_INFO, "stopping",
               LOG_FIELDS(log_number("connections", stat.bound), log_number("refused", stat.refused),
                          log_number("dropped", stat.dropped), log_number("gone", stat.gone)));
+    return is_finished && !data_has_failed(l->data) ? ENDING_OK : ENDING_DISK;
 }
 
 /* --- beginning and end --- */
@@ -344,7 +376,7 @@ static bool open_signals(struct loop *l)
     return l->signals >= 0;
 }
 
-static enum loop_result bind_failed(const char *endpoint, int error_number, char error[OPTIONS_ERROR_MAX])
+static enum ending bind_failed(const char *endpoint, int error_number, char error[OPTIONS_ERROR_MAX])
 {
     const char *why = zmq_strerror(error_number);
     if (error_number == EADDRINUSE)
@@ -352,16 +384,16 @@ static enum loop_result bind_failed(const char *endpoint, int error_number, char
     else if (error_number == ENODEV || error_number == EADDRNOTAVAIL)
         why = "this machine has no such address";
     snprintf(error, OPTIONS_ERROR_MAX, "cannot listen at %.200s: %s", endpoint, why);
-    return error_number == EADDRINUSE ? LOOP_IN_USE : LOOP_BAD_CONFIGURATION;
+    return error_number == EADDRINUSE ? ENDING_IN_USE : ENDING_BAD;
 }
 
-static enum loop_result bind_endpoint(struct loop *l, size_t i, char error[OPTIONS_ERROR_MAX])
+static enum ending bind_endpoint(struct loop *l, size_t i, char error[OPTIONS_ERROR_MAX])
 {
     const char *endpoint = l->options->binds[i];
     if (strncmp(endpoint, "ipc://", 6) == 0) {
         enum guard_result taken = guard_take(&l->guards[i], endpoint + 6, error, OPTIONS_ERROR_MAX);
         if (taken != GUARD_OK)
-            return taken == GUARD_IN_USE ? LOOP_IN_USE : LOOP_BAD_CONFIGURATION;
+            return taken == GUARD_IN_USE ? ENDING_IN_USE : ENDING_BAD;
     }
     /* An IPv4 address bound as IPv6 would be shown as [::ffff:127.0.0.1]. */
     set_option(l, ZMQ_IPV6, strncmp(endpoint, "tcp://", 6) == 0 && !isdigit((unsigned char)endpoint[6]));
@@ -372,10 +404,10 @@ static enum loop_result bind_endpoint(struct loop *l, size_t i, char error[OPTIO
     if (zmq_getsockopt(l->router, ZMQ_LAST_ENDPOINT, real, &size) != 0)
         return bind_failed(endpoint, errno, error);
     snprintf(l->endpoints + used, sizeof l->endpoints - used, "%s%s", used ? " " : "", real);
-    return LOOP_OK;
+    return ENDING_OK;
 }
 
-static enum loop_result open_loop(struct loop *l, char error[OPTIONS_ERROR_MAX])
+static enum ending open_loop(struct loop *l, char error[OPTIONS_ERROR_MAX])
 {
     struct link_options link = {.fd_max = l->descriptors, .heartbeat_ms = (uint32_t)l->options->heartbeat_ms};
     struct link_door door = {.send = send_frame, .context = l};
@@ -383,35 +415,42 @@ static enum loop_result open_loop(struct loop *l, char error[OPTIONS_ERROR_MAX])
     if (!l->link || !outbox_init(&l->outbox, l->log, l->descriptors, l->options->memory_limit) ||
         !open_signals(l) || !open_sockets(l)) {
         snprintf(error, OPTIONS_ERROR_MAX, "cannot start: %s", strerror(errno));
-        return LOOP_INTERNAL;
+        return ENDING_INTERNAL;
     }
     set_options(l);
     l->has_events = true; /* maybe; binding may have eaten the edge */
     l->fds[FD_ROUTER] = watch(l->router);
     l->fds[FD_MONITOR] = watch(l->monitor);
     l->fds[FD_SIGNALS] = (struct pollfd){.fd = l->signals, .events = POLLIN};
-    enum loop_result result = LOOP_OK;
-    for (size_t i = 0; i < l->options->bind_count && result == LOOP_OK; i++)
+    l->fds[FD_DATA] = (struct pollfd){.fd = data_descriptor(l->data), .events = POLLIN};
+    link_release(l->link, 0, data_safe(l->data));
+    enum ending result = ENDING_OK;
+    for (size_t i = 0; i < l->options->bind_count && result == ENDING_OK; i++)
         result = bind_endpoint(l, i, error);
     return result;
 }
 
-enum loop_result loop_new(const struct options *options, uint32_t descriptors, struct engine *engine,
-                          struct log *log, struct loop **ret_loop, char error[OPTIONS_ERROR_MAX])
+enum ending loop_new(const struct options *options, uint32_t descriptors, struct engine *engine,
+                     struct data *data, struct log *log, struct loop **ret_loop,
+                     char error[OPTIONS_ERROR_MAX])
 {
     *ret_loop = NULL;
     struct loop *l = calloc(1, sizeof *l);
     if (!l) {
         snprintf(error, OPTIONS_ERROR_MAX, "out of memory");
-        return LOOP_INTERNAL;
+        return ENDING_INTERNAL;
     }
-    *l = (struct loop){
-        .engine = engine, .log = log, .options = options, .descriptors = descriptors, .signals = -1};
+    *l = (struct loop){.engine = engine,
+                       .data = data,
+                       .log = log,
+                       .options = options,
+                       .descriptors = descriptors,
+                       .signals = -1};
     trim_init(&l->trim);
     for (size_t i = 0; i < OPTIONS_BINDS_MAX; i++)
         l->guards[i].fd = -1;
-    enum loop_result result = open_loop(l, error);
-    if (result == LOOP_OK)
+    enum ending result = open_loop(l, error);
+    if (result == ENDING_OK)
         *ret_loop = l;
     else
         loop_free(l);

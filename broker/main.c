@@ -1,8 +1,9 @@
-/* main.c - mq-broker: options -> log -> engine -> loop -> exit code. */
+/* main.c - mq-broker: options -> log -> data -> engine -> loop -> exit code. */
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "data.h"
 #include "engine.h"
 #include "log.h"
 #include "loop.h"
@@ -13,7 +14,19 @@ extern char **environ;
 
 enum { DESCRIPTORS_SPARE = 256 }; /* for the broker itself and for connections without a session */
 
-static struct engine *make_engine(const struct options *options, uint32_t descriptors)
+/* All that is made at the start, in this order. */
+struct broker {
+    const struct options *options;
+    struct log log;
+    uint32_t descriptors;
+    struct data *data; /* NULL: in memory only */
+    struct engine *engine;
+    struct loop *loop;
+    char error[OPTIONS_ERROR_MAX];
+};
+
+static struct engine *make_engine(const struct options *options, uint32_t descriptors,
+                                  const struct data *data)
 {
     struct engine_options engine;
     engine_options_default(&engine);
@@ -22,7 +35,9 @@ static struct engine *make_engine(const struct options *options, uint32_t descri
     engine.resume_grace_ms = options->resume_grace_ms;
     engine.remember_ms = options->remember_ms;
     engine.auto_create = options->auto_create;
-    engine.first_item = machine_first_item();
+    engine.is_durable = data != NULL;
+    engine.shelf = data ? data_shelf(data) : NULL;
+    engine.first_item = engine.is_durable ? 1 : machine_first_item();
     engine.pid = (uint64_t)getpid();
     uint32_t sessions_max =
         descriptors > 2 * DESCRIPTORS_SPARE ? descriptors - DESCRIPTORS_SPARE : descriptors / 2;
@@ -31,34 +46,57 @@ static struct engine *make_engine(const struct options *options, uint32_t descri
     return machine_random(&engine.hash_seed) ? engine_new(&engine, machine_clock_ms()) : NULL;
 }
 
-static int run(const struct options *options)
+static enum ending start(struct broker *b)
 {
-    struct log log;
-    struct loop *loop = NULL;
-    char error[OPTIONS_ERROR_MAX] = "out of memory";
-    enum loop_result result = LOOP_INTERNAL;
-    log_init(&log, STDERR_FILENO, options->log_level, options->log_format);
-    uint32_t descriptors = machine_raise_descriptors(MQ_SESSIONS_MAX + DESCRIPTORS_SPARE);
-    struct engine *engine = make_engine(options, descriptors);
-    if (engine)
-        result = loop_new(options, descriptors, engine, &log, &loop, error);
-    if (result == LOOP_OK) {
-        printf("mq-broker ready %s\n", loop_endpoints(loop));
-        fflush(stdout);
-        log_event(&log, LOG_INFO, "ready",
-                  LOG_FIELDS(log_text("version", MQ_VERSION), log_text("endpoints", loop_endpoints(loop)),
-                             log_number("memory_limit", options->memory_limit),
-                             log_number("descriptors", descriptors)));
-        sd_notify(0, "READY=1");
-        loop_run(loop);
-        sd_notify(0, "STOPPING=1");
-    } else {
-        fprintf(stderr, "mq-broker: %s\n", error);
-    }
-    loop_free(loop);
-    engine_free(engine);
-    log_done(&log);
-    return (int)result;
+    enum ending ending = ENDING_OK;
+    b->log.now_ms = machine_clock_ms();
+    b->descriptors = machine_raise_descriptors(MQ_SESSIONS_MAX + DESCRIPTORS_SPARE);
+    if (b->options->data[0])
+        ending = data_open(b->options, &b->log, &b->data, b->error);
+    if (ending != ENDING_OK)
+        return ending;
+    b->engine = make_engine(b->options, b->descriptors, b->data);
+    if (!b->engine)
+        return ENDING_INTERNAL;
+    if (b->data)
+        ending = data_begin(b->data, b->engine, b->error);
+    if (ending != ENDING_OK)
+        return ending;
+    return loop_new(b->options, b->descriptors, b->engine, b->data, &b->log, &b->loop, b->error);
+}
+
+static enum ending serve(struct broker *b)
+{
+    printf("mq-broker ready %s\n", loop_endpoints(b->loop));
+    fflush(stdout);
+    log_event(&b->log, LOG_INFO, "ready",
+              LOG_FIELDS(log_text("version", MQ_VERSION), log_text("endpoints", loop_endpoints(b->loop)),
+                         log_text("data", b->options->data),
+                         log_number("memory_limit", b->options->memory_limit),
+                         log_number("descriptors", b->descriptors)));
+    sd_notify(0, b->data ? "READY=1\nSTATUS=" : "READY=1");
+    enum ending ending = loop_run(b->loop);
+    sd_notify(0, "STOPPING=1");
+    return ending;
+}
+
+static enum ending run(const struct options *options)
+{
+    struct broker b = {.options = options, .error = "out of memory"};
+    log_init(&b.log, STDERR_FILENO, options->log_level, options->log_format);
+    enum ending ending = start(&b);
+    if (ending == ENDING_OK)
+        ending = serve(&b);
+    else
+        fprintf(stderr, "mq-broker: %s\n", b.error);
+    loop_free(b.loop);
+    /* A thread that waits for the disk would be waited for. */
+    if (b.loop && data_is_busy(b.data))
+        _exit(ending);
+    engine_free(b.engine);
+    data_free(b.data);
+    log_done(&b.log);
+    return ending;
 }
 
 int main(int argc, char **argv)
@@ -67,21 +105,23 @@ int main(int argc, char **argv)
     char error[OPTIONS_ERROR_MAX];
     if (!options_parse(&options, argc, argv, environ, error)) {
         fprintf(stderr, "mq-broker: %s\n", error);
-        return LOOP_BAD_CONFIGURATION;
-    }
-    if (options.action == OPTIONS_HELP) {
-        fputs(options_help(), stdout);
-        return 0;
-    }
-    if (options.action == OPTIONS_VERSION) {
-        puts("mq-broker " MQ_VERSION);
-        return 0;
-    }
-    if (options.action != OPTIONS_RUN || options.data[0]) {
-        fprintf(stderr, "mq-broker: data directories are not there yet\n");
-        return LOOP_BAD_CONFIGURATION;
+        return ENDING_BAD;
     }
     if (!options.memory_limit)
         options.memory_limit = machine_memory() / 2;
-    return run(&options);
+    switch (options.action) {
+    case OPTIONS_HELP:
+        fputs(options_help(), stdout);
+        return ENDING_OK;
+    case OPTIONS_VERSION:
+        puts("mq-broker " MQ_VERSION);
+        return ENDING_OK;
+    case OPTIONS_CHECK:
+    case OPTIONS_SALVAGE:
+        fprintf(stderr, "mq-broker: --check and --salvage are not there yet\n");
+        return ENDING_INTERNAL;
+    case OPTIONS_RUN:
+        break;
+    }
+    return (int)run(&options);
 }

@@ -107,6 +107,8 @@ json_t *cli_broker_facts(const struct mqc_broker_stat *s)
         {"log_bytes", s->log_bytes},
         {"unsafe_bytes", s->unsafe_bytes},
         {"live_bytes", s->live_bytes},
+        {"shelved", s->shelved},
+        {"shelved_items", s->shelved_items},
     };
     int bad = add_numbers(facts, numbers, sizeof numbers / sizeof *numbers);
     bad |= add_rate(facts, "puts_per_second", s->puts, s->uptime_ms);

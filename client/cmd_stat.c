@@ -71,7 +71,8 @@ const struct cli_command cmd_stat = {
         "Lines `key: value`. Counts are kept as work happens: looking costs nothing. puts, gets, done and "
         "so\n"
         "on are totals since the queue was made or the broker was started, per_second their averages;\n"
-        "oldest_ms is the age of the item that has waited longest.",
+        "oldest_ms is the age of the item that has waited longest. The broker's sync tells what an answer\n"
+        "promises (none, always, interval), data how its disk is (none, ok, full, failed).",
     .example = "mq put jobs one\n"
                "mq stat jobs\n"
                "mq stat",

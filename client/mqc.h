@@ -245,7 +245,8 @@ struct mqc_broker_stat {
     uint64_t log_segments, log_bytes; /* its files */
     uint64_t unsafe_bytes;            /* not yet on disk */
     uint64_t live_bytes;              /* about what a log would take that had nothing but what lives */
-    uint64_t reserved[6];
+    uint64_t shelved, shelved_items;  /* what waits in a file for room in memory: bytes as `memory`, items */
+    uint64_t reserved[4];
 };
 
 struct mqc_session_wait {

@@ -76,7 +76,9 @@ static void copy_broker(struct mqc_broker_stat *to, const struct broker_stat *fr
                                    .log_segments = from->data.log_segments,
                                    .log_bytes = from->data.log_bytes,
                                    .unsafe_bytes = from->data.unsafe_bytes,
-                                   .live_bytes = from->live_bytes};
+                                   .live_bytes = from->live_bytes,
+                                   .shelved = from->shelved,
+                                   .shelved_items = from->shelved_items};
     copy_text(to->version, sizeof to->version, from->version);
     copy_text(to->sync, sizeof to->sync, from->data.sync);
     copy_text(to->data, sizeof to->data, from->data.state);

@@ -91,6 +91,8 @@ static const struct column broker_columns[] = {
     DATA(log_bytes, COLUMN_U64),
     DATA(unsafe_bytes, COLUMN_U64),
     U64(broker_stat, live_bytes),
+    U64(broker_stat, shelved),
+    U64(broker_stat, shelved_items),
 };
 
 static const struct column session_columns[] = {

@@ -19,6 +19,7 @@ struct wire {
     size_t route_size;
     int fd;
     bool is_dead; /* what is sent there cannot be sent */
+    bool takes;   /* the memory of frames, as sockets do */
 };
 
 struct sent {
@@ -49,17 +50,20 @@ static inline bool send_to_wire(void *context, struct bytes route, int fd, struc
         char *copy = __real_malloc(frame.size);
         memcpy(copy, frame.data, frame.size);
         sent[sent_count++] = (struct sent){w, copy, frame.size};
+        if (w->takes)
+            free(link_take_frame(rules));
         return true;
     }
     CU_FAIL_FATAL("sent to nobody");
     return false;
 }
 
-static inline void begin(void)
+static inline void begin_with(bool is_durable)
 {
     struct engine_options options;
     engine_options_default(&options);
     options.resume_grace_ms = GRACE_MS;
+    options.is_durable = is_durable;
     engine = engine_new(&options, 0);
     log_init(&quiet, -1, LOG_ERROR, LOG_FORMAT_TEXT);
     codec = codec_new();
@@ -67,6 +71,11 @@ static inline void begin(void)
                      (struct link_door){.send = send_to_wire});
     CHECK(engine && codec && rules);
     wire_count = sent_count = sent_read = 0;
+}
+
+static inline void begin(void)
+{
+    begin_with(false);
 }
 
 static inline void end(void)

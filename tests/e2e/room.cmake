@@ -35,6 +35,18 @@ foreach(part put_get shutdown trouble)
     threads_test(e2e_contract_${part}_${handles} e2e_contract_${part} ${handles})
   endforeach()
 endforeach()
+# The same rules, with every answer on disk.
+function(data_test name program)
+  e2e_test(${name} e2e ${program} ${ARGN})
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT "E2E_DATA=always")
+endfunction()
+foreach(part put_get shutdown trouble)
+  data_test(e2e_data_contract_${part} e2e_contract_${part} two)
+endforeach()
+
+e2e_program(e2e_durable durable.c)
+e2e_test(e2e_durable e2e e2e_durable)
+
 e2e_program(e2e_handle handle.c)
 threads_test(e2e_handle e2e_handle)
 e2e_program(e2e_async async.c)

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,6 +23,20 @@ extern char **environ;
 
 /* --- starting --- */
 
+/* A data directory for a test that says nothing of one, if that is wanted of all: see broker.h. Segments are
+ * small, so that there are many. */
+static void give_data(const struct broker *b)
+{
+    const char *sync = getenv("E2E_DATA");
+    char path[128];
+    if (!sync)
+        return;
+    broker_path(b, "data", path, sizeof path);
+    setenv("MQ_DATA", path, 1);
+    setenv("MQ_SYNC", sync, 1);
+    setenv("MQ_SEGMENT_SIZE", "1M", 1);
+}
+
 /* Becomes the broker, and ends with the test if that ends before. The sanitizer's quarantine would look like
  * growth. */
 static void become_broker(const struct broker *b, int out, const char *const *arguments,
@@ -35,6 +50,7 @@ static void become_broker(const struct broker *b, int out, const char *const *ar
         _exit(125);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     setenv("ASAN_OPTIONS", "quarantine_size_mb=1:thread_local_quarantine_size_kb=64", 1);
+    give_data(b);
     for (; more && *more; more++)
         putenv((char *)(uintptr_t)*more);
     broker_path(b, "stderr", path, sizeof path);
@@ -125,15 +141,17 @@ int broker_wait(struct broker *b)
     return WIFEXITED(ending.status) ? WEXITSTATUS(ending.status) : 128 + WTERMSIG(ending.status);
 }
 
+static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *at)
+{
+    (void)stat;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
 void broker_remove(struct broker *b)
 {
-    DIR *directory = opendir(b->directory);
-    REQUIRE(directory != NULL);
-    for (struct dirent *entry; (entry = readdir(directory));)
-        if (entry->d_name[0] != '.')
-            unlinkat(dirfd(directory), entry->d_name, 0);
-    closedir(directory);
-    REQUIRE(rmdir(b->directory) == 0);
+    REQUIRE(nftw(b->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
     b->directory[0] = '\0';
 }
 

@@ -1,0 +1,321 @@
+/* data.c - see data.h. */
+#include "data.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "crew.h"
+#include "keeper.h"
+#include "machine.h"
+
+enum {
+    RESERVE = 2,          /* spare segments kept for a full disk */
+    PROGRESS_MS = 1000,   /* while reading, systemd hears so often that it goes on */
+    FIRST_WAIT_MS = 60000 /* for the first checkpoint to be on disk; beyond that it gets there later */
+};
+
+struct data {
+    const struct options *options;
+    struct log *log;
+    struct engine *engine;
+    struct disk disk;
+    bool has_disk;
+    struct shelf shelf;
+    struct journal *journal;
+    struct crew *crew;
+    struct keeper *keeper;
+    enum journal_state state; /* as last logged */
+};
+
+/* --- opening --- */
+
+static enum ending disk_failed(const struct data *d, const char *what, int error_number,
+                               char error[OPTIONS_ERROR_MAX])
+{
+    snprintf(error, OPTIONS_ERROR_MAX, "cannot %s %.300s: %s", what, d->options->data,
+             strerror(-error_number));
+    return ENDING_DISK;
+}
+
+static enum ending open_disk(struct data *d, char error[OPTIONS_ERROR_MAX])
+{
+    int rc = disk_open(d->options->data, &d->disk);
+    if (rc < 0) {
+        disk_failed(d, "open", rc, error);
+        bool is_wrong = rc == -ENOENT || rc == -ENOTDIR || rc == -EACCES || rc == -EPERM;
+        return is_wrong ? ENDING_BAD : ENDING_DISK;
+    }
+    d->has_disk = true;
+    rc = disk_lock(&d->disk);
+    if (rc == -EWOULDBLOCK) {
+        snprintf(error, OPTIONS_ERROR_MAX, "%.300s is in use by another mq-broker", d->options->data);
+        return ENDING_IN_USE;
+    }
+    if (rc < 0)
+        return disk_failed(d, "lock", rc, error);
+    rc = shelf_open(d->options->data, &(struct shelf_options){0}, &d->shelf);
+    return rc < 0 ? disk_failed(d, "make a file in", rc, error) : ENDING_OK;
+}
+
+enum ending data_open(const struct options *options, struct log *log, struct data **ret_data,
+                      char error[OPTIONS_ERROR_MAX])
+{
+    struct data *d = calloc(1, sizeof *d);
+    if (!d) {
+        snprintf(error, OPTIONS_ERROR_MAX, "out of memory");
+        return ENDING_INTERNAL;
+    }
+    d->options = options;
+    d->log = log;
+    enum ending ending = open_disk(d, error);
+    if (ending == ENDING_OK)
+        *ret_data = d;
+    else
+        data_free(d);
+    return ending;
+}
+
+void data_free(struct data *d)
+{
+    if (!d)
+        return;
+    crew_free(d->crew);
+    if (d->keeper)
+        keeper_free(d->keeper);
+    if (d->journal)
+        journal_free(d->journal);
+    shelf_close(&d->shelf);
+    if (d->has_disk)
+        disk_close(&d->disk);
+    free(d);
+}
+
+const struct shelf *data_shelf(const struct data *d)
+{
+    return &d->shelf;
+}
+
+/* --- reading back --- */
+
+struct reading {
+    struct data *data;
+    uint64_t bytes, began_ms, told_ms;
+    bool has_gaps; /* facts are missing, so others may refer to them */
+};
+
+static void tell_progress(struct reading *r)
+{
+    uint64_t now_ms = machine_clock_ms();
+    if (now_ms - r->told_ms < PROGRESS_MS)
+        return;
+    r->told_ms = now_ms;
+    sd_notifyf(0, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=reading the data directory: %" PRIu64 " MiB",
+               r->bytes >> 20);
+}
+
+static bool on_group(void *context, const struct recover_group *group, const char **ret_why)
+{
+    struct reading *r = context;
+    r->has_gaps = r->has_gaps || group->is_after_gap;
+    r->bytes += group->facts.size;
+    tell_progress(r);
+    return engine_replay(r->data->engine, group->facts, group->segment, r->has_gaps, ret_why);
+}
+
+static void on_event(void *context, const char *what, uint64_t segment, uint64_t offset, uint64_t bytes)
+{
+    struct reading *r = context;
+    log_event(r->data->log, LOG_WARN, "recover",
+              LOG_FIELDS(log_text("what", what), log_number("segment", segment), log_number("offset", offset),
+                         log_number("bytes", bytes)));
+}
+
+static enum ending ending_of(enum recover_result result)
+{
+    switch (result) {
+    case RECOVER_OK:
+        return ENDING_OK;
+    case RECOVER_FAILED:
+        return ENDING_DISK;
+    default:
+        return ENDING_BAD;
+    }
+}
+
+static enum ending read_back(struct data *d, struct recover_found *ret_found, char error[OPTIONS_ERROR_MAX])
+{
+    uint64_t now_ms = machine_clock_ms();
+    struct reading r = {.data = d, .began_ms = now_ms, .told_ms = now_ms};
+    struct recover_options options = {.on_group = on_group, .on_event = on_event, .context = &r};
+    enum ending ending = ending_of(recover(&d->disk, &options, ret_found));
+    if (ending != ENDING_OK) {
+        snprintf(error, OPTIONS_ERROR_MAX, "%.510s", ret_found->text);
+        return ending;
+    }
+    r.told_ms = 0;
+    tell_progress(&r);
+    now_ms = machine_clock_ms();
+    if (!engine_begin(d->engine, now_ms)) {
+        snprintf(error, OPTIONS_ERROR_MAX, "out of memory");
+        return ENDING_INTERNAL;
+    }
+    struct broker_stat stat;
+    engine_stat(d->engine, &stat);
+    log_event(d->log, LOG_INFO, "replayed",
+              LOG_FIELDS(log_number("first_segment", ret_found->first),
+                         log_number("last_segment", ret_found->last), log_number("groups", ret_found->groups),
+                         log_number("bytes", ret_found->bytes), log_number("cut", ret_found->cut),
+                         log_number("queues", stat.queues), log_number("items", stat.ready + stat.leased),
+                         log_number("sessions", stat.sessions), log_number("ms", now_ms - r.began_ms)));
+    return ENDING_OK;
+}
+
+/* --- beginning --- */
+
+static enum ending begin_writing(struct data *d, const struct recover_found *found,
+                                 char error[OPTIONS_ERROR_MAX])
+{
+    struct journal_options options = {.segment_size = d->options->segment_size,
+                                      .sync_interval_ms = d->options->sync_interval_ms,
+                                      .reserve = RESERVE};
+    struct journal_files files;
+    int rc = journal_begin(&d->disk, found, d->options->segment_size, &files);
+    if (rc < 0)
+        return disk_failed(d, "write to", rc, error);
+    while (!options.salt)
+        if (!machine_random(&options.salt)) {
+            snprintf(error, OPTIONS_ERROR_MAX, "no randomness to be had");
+            return ENDING_INTERNAL;
+        }
+    d->journal = journal_new(&options, found, &files, machine_clock_ms());
+    d->keeper = d->journal ? keeper_new(d->engine, d->journal) : NULL;
+    d->crew = d->keeper ? crew_new(d->journal, &d->disk) : NULL;
+    if (d->crew)
+        return ENDING_OK;
+    snprintf(error, OPTIONS_ERROR_MAX, "cannot start to write: %s", strerror(errno));
+    return ENDING_INTERNAL;
+}
+
+/* The ready line shall mean that answers come: a directory that cannot be written to is found here. */
+static enum ending write_first(struct data *d, char error[OPTIONS_ERROR_MAX])
+{
+    uint64_t now_ms = machine_clock_ms(), until_ms = now_ms + FIRST_WAIT_MS;
+    data_turn(d, now_ms);
+    while (d->state == JOURNAL_OK && data_is_busy(d) && now_ms < until_ms) {
+        struct pollfd item = {.fd = data_descriptor(d), .events = POLLIN};
+        poll(&item, 1, PROGRESS_MS);
+        now_ms = machine_clock_ms();
+        data_turn(d, now_ms);
+    }
+    struct journal_stat stat;
+    journal_stat(d->journal, &stat);
+    return stat.state == JOURNAL_FAILED ? disk_failed(d, "write to", stat.error, error) : ENDING_OK;
+}
+
+enum ending data_begin(struct data *d, struct engine *engine, char error[OPTIONS_ERROR_MAX])
+{
+    struct recover_found found;
+    d->engine = engine;
+    enum ending ending = read_back(d, &found, error);
+    if (ending == ENDING_OK)
+        ending = begin_writing(d, &found, error);
+    return ending == ENDING_OK ? write_first(d, error) : ending;
+}
+
+/* --- turns --- */
+
+int data_descriptor(const struct data *d)
+{
+    return d ? crew_descriptor(d->crew) : -1;
+}
+
+static const char *state_name(enum journal_state state)
+{
+    switch (state) {
+    case JOURNAL_OK:
+        return "ok";
+    case JOURNAL_FULL:
+        return "full";
+    case JOURNAL_FAILED:
+        return "failed";
+    }
+    return "?";
+}
+
+static void log_state(struct data *d, const struct journal_stat *stat)
+{
+    static const enum log_level levels[] = {LOG_INFO, LOG_WARN, LOG_ERROR};
+    if (stat->state == d->state)
+        return;
+    d->state = stat->state;
+    log_event(d->log, levels[stat->state], "data",
+              LOG_FIELDS(log_text("state", state_name(stat->state)),
+                         log_text("why", stat->error ? strerror(-stat->error) : "")));
+}
+
+static void tell_engine(struct data *d, const struct journal_stat *stat)
+{
+    bool has_interval = d->options->sync_interval_ms > 0;
+    struct data_stat told = {.sync = mq_bytes(has_interval ? "interval" : "always"),
+                             .state = mq_bytes(state_name(stat->state)),
+                             .sync_interval_ms = d->options->sync_interval_ms,
+                             .log_segments = stat->segments,
+                             .log_bytes = stat->size,
+                             .unsafe_bytes = stat->unsafe + facts_size(engine_facts(d->engine))};
+    engine_tell_data(d->engine, &told);
+}
+
+void data_turn(struct data *d, uint64_t now_ms)
+{
+    struct journal_stat stat;
+    if (!d)
+        return;
+    crew_turn(d->crew, now_ms);
+    keeper_turn(d->keeper, now_ms);
+    crew_turn(d->crew, now_ms);
+    journal_stat(d->journal, &stat);
+    log_state(d, &stat);
+    tell_engine(d, &stat);
+}
+
+uint64_t data_safe(const struct data *d)
+{
+    return !d || d->options->sync_interval_ms ? UINT64_MAX : journal_safe(d->journal);
+}
+
+uint64_t data_deadline_ms(const struct data *d)
+{
+    if (!d)
+        return UINT64_MAX;
+    uint64_t journal = journal_deadline_ms(d->journal), keeper = keeper_deadline_ms(d->keeper);
+    return journal < keeper ? journal : keeper;
+}
+
+void data_hurry(struct data *d)
+{
+    if (d)
+        journal_hurry(d->journal);
+}
+
+bool data_is_busy(const struct data *d)
+{
+    return d && keeper_is_busy(d->keeper);
+}
+
+bool data_has_failed(const struct data *d)
+{
+    return d && d->state == JOURNAL_FAILED;
+}
+
+uint64_t data_groups(const struct data *d)
+{
+    struct journal_stat stat = {.groups = 0};
+    if (d)
+        journal_stat(d->journal, &stat);
+    return stat.groups;
+}
