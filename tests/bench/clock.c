@@ -59,6 +59,21 @@ size_t clock_rss_bytes(pid_t pid)
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+uint64_t clock_written_bytes(pid_t pid)
+{
+    char path[64], line[128];
+    unsigned long long bytes = 0;
+    snprintf(path, sizeof path, "/proc/%ld/io", (long)pid);
+    FILE *io = fopen(path, "r");
+    if (!io)
+        return 0;
+    while (fgets(line, sizeof line, io))
+        if (sscanf(line, "write_bytes: %llu", &bytes) == 1)
+            break;
+    fclose(io);
+    return bytes;
+}
+
 static int compare_ns(const void *left, const void *right)
 {
     uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;

@@ -17,6 +17,9 @@ double clock_cpu_s(pid_t pid);
 /* Resident memory of a process in bytes; 0 if there is no such process. */
 size_t clock_rss_bytes(pid_t pid);
 
+/* Bytes that a process has caused to be written to disks so far; 0 if that is not told. */
+uint64_t clock_written_bytes(pid_t pid);
+
 /* Sorts `ns` and returns its quantile in microseconds; 0 if it is empty. */
 double clock_quantile_us(uint32_t *ns, size_t count, double quantile);
 

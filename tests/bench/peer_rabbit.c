@@ -56,11 +56,17 @@ static struct seat *connected(const struct race *race)
     return seat;
 }
 
+/* Variant "durable": the queue and its messages survive, and a confirm means that they do. */
+static bool is_durable(const struct race *race)
+{
+    return race->variant && strcmp(race->variant, "durable") == 0;
+}
+
 static void prepare(const struct race *race)
 {
     struct seat *seat = connected(race);
     amqp_queue_delete(seat->connection, CHANNEL, queue_name(), 0, 0);
-    amqp_queue_declare(seat->connection, CHANNEL, queue_name(), 0, 0, 0, 0, amqp_empty_table);
+    amqp_queue_declare(seat->connection, CHANNEL, queue_name(), 0, is_durable(race), 0, 0, amqp_empty_table);
     check_reply(seat, "the queue");
 }
 
@@ -83,8 +89,9 @@ static void *enter(const struct race *race, bool is_producer)
 
 static void publish(struct seat *seat, const void *body, size_t size)
 {
-    amqp_basic_properties_t properties = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
-                                          .delivery_mode = AMQP_DELIVERY_NONPERSISTENT};
+    amqp_basic_properties_t properties = {
+        ._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
+        .delivery_mode = is_durable(seat->race) ? AMQP_DELIVERY_PERSISTENT : AMQP_DELIVERY_NONPERSISTENT};
     amqp_bytes_t bytes = {.len = size, .bytes = (void *)(uintptr_t)body};
     check(amqp_basic_publish(seat->connection, CHANNEL, amqp_empty_bytes, queue_name(), 0, 0, &properties,
                              bytes),

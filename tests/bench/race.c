@@ -268,7 +268,7 @@ static void print_latencies(const char *name, struct latencies *all)
         printf(",\"%s_%s_us\":%.2f", name, points[i], clock_quantile_us(all->ns, all->count, shares[i]));
 }
 
-static void print_result(double seconds, double broker_s)
+static void print_result(double seconds, double broker_s, uint64_t written)
 {
     double millions = (double)race.count / 1e6;
     printf("{\"peer\":\"%s\",\"mode\":\"%s\",\"items\":%ld,\"size\":%zu,\"producers\":%d,\"consumers\":%d,"
@@ -277,6 +277,7 @@ static void print_result(double seconds, double broker_s)
            racer->name, race.mode, race.count, race.size, race.producers, race.consumers, race.batch,
            race.window, seconds, (double)race.count / seconds, broker_s / millions,
            clients_cpu_s() / millions);
+    printf(",\"written_per_body_byte\":%.3f", (double)written / (double)race.count / (double)race.size);
     struct latencies *of[] = {&track->puts, &track->handoffs};
     const char *names[] = {"put", "handoff"};
     for (int i = 0; i < 2; i++)
@@ -290,13 +291,15 @@ static void run(void)
     start_roles();
     pthread_barrier_wait(&track->start);
     double start_s = clock_now_s(), broker_s = clock_cpu_s(race.broker);
+    uint64_t written = clock_written_bytes(race.broker);
     wait_for_the_finish(start_s);
     broker_s = clock_cpu_s(race.broker) - broker_s;
+    written = clock_written_bytes(race.broker) - written;
     wait_for_the_producers();
     end_roles();
     if (atomic_load(&track->done) != race.count)
         give_up("ended");
-    print_result(track->finished_s - start_s, broker_s);
+    print_result(track->finished_s - start_s, broker_s, written);
 }
 
 static bool read_option(int option, const char *value)

@@ -20,7 +20,7 @@ def short(value):
 def amount(metric, value):
     if metric == "items_per_second":
         return f"{value / 1e6:.2f} M/s" if value >= 1e6 else f"{short(value / 1e3)} k/s"
-    for ending, unit in ("_us", " µs"), ("_ms", " ms"), ("_mib", " MiB"), ("_per_second", " /s"), ("_bytes", " B"), ("_s_per_million", " s"):
+    for ending, unit in ("_us", " µs"), ("_ms", " ms"), ("_mib", " MiB"), ("_per_second", " /s"), ("_bytes", " B"), ("_s_per_million", " s"), ("ready_s", " s"):
         if metric.endswith(ending):
             return short(value) + unit
     return short(value)

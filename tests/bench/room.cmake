@@ -36,9 +36,11 @@ bench_program(peer_beanstalk)
 add_library(scene STATIC tests/bench/scene.c)
 target_include_directories(scene PUBLIC tests/bench)
 target_link_libraries(scene PUBLIC race mqc_shared Threads::Threads)
-foreach(name memory queues depth threads flood)
+foreach(name memory queues depth threads flood durable)
   bench_program(scene_${name} scene)
 endforeach()
+
+bench_program(scene_restart scene)
 
 # That it does not rot: few items, mq and the bare limits only. What it says about speed is not looked at.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)

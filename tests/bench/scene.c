@@ -31,6 +31,9 @@ static bool read_option(struct scene *scene, int option, const char *value)
     case 'o':
         scene->other = value;
         return true;
+    case 'f':
+        scene->file = value;
+        return true;
     case 'B':
         return (scene->broker = (pid_t)atol(value)) > 0;
     case 'n':
@@ -52,7 +55,7 @@ static bool read_option(struct scene *scene, int option, const char *value)
 void scene_options(int argc, char **argv, struct scene *scene)
 {
     int option;
-    while ((option = getopt(argc, argv, "e:o:B:n:b:t:q:d:")) != -1)
+    while ((option = getopt(argc, argv, "e:o:f:B:n:b:t:q:d:")) != -1)
         if (!read_option(scene, option, optarg))
             scene_fail("not an option of a scene; scene.h tells them");
     if (optind != argc || !scene->endpoint || !scene->broker)

@@ -1,7 +1,7 @@
 /* scene.h - what the measurements of mq alone share: options, clients, threads that work at once, and checks.
  *
  *     scene_NAME -e ENDPOINT -B BROKER-PID [-n COUNT] [-b BATCH] [-t THREADS] [-q QUEUES] [-d SECONDS] [-o
- * OTHER-ENDPOINT]
+ * OTHER-ENDPOINT] [-f FILE]
  *
  * Each prints one JSON object, and fails at the first call that does not return MQ_OK. */
 #ifndef SCENE_H
@@ -21,6 +21,7 @@ enum {
 
 struct scene {
     const char *endpoint, *other;
+    const char *file; /* one that may be made */
     pid_t broker;
     size_t count, batch, queues;
     int threads;

@@ -133,6 +133,14 @@ class Mq(Server):
         return [self.found(self.build), "--bind", self.endpoint("tcp"), "--bind", self.endpoint("ipc")], {}
 
 
+class MqDurable(Mq):
+    """Every answer is on disk."""
+
+    def command(self):
+        command, environment = super().command()
+        return [*command, "--data", os.path.join(self.directory, "data")], environment
+
+
 class Redis(Server):
     program = "redis-server"
 
@@ -142,6 +150,15 @@ class Redis(Server):
     def command(self):
         return [self.found(self.build), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
                 "--appendonly", "no", "--dir", self.directory], {}
+
+
+class RedisDurable(Redis):
+    """Every answer is on disk."""
+
+    def command(self):
+        command, environment = super().command()
+        command[command.index("--appendonly") + 1] = "yes"
+        return [*command, "--appendfsync", "always"], environment
 
 
 class Nats(Server):
@@ -261,7 +278,7 @@ class BareHandoff(Bare):
 
 # Several of mq, as some runs leave their brokers with much in them, or need another one beside.
 KINDS = {"mq": Mq, "mq-fresh": Mq, "mq-deep": Mq, "mq-flooded": Mq, "mq-elsewhere": Mq,
-         "redis": Redis, "nats": Nats, "rabbitmq": Rabbit, "beanstalkd": Beanstalkd,
+         "mq-durable": MqDurable, "redis-durable": RedisDurable, "redis": Redis, "nats": Nats, "rabbitmq": Rabbit, "beanstalkd": Beanstalkd,
          "forward-tcp": BareForward, "forward-ipc": BareForward, "echo-tcp": BareEcho, "echo-ipc": BareEcho,
          "handoff-tcp": BareHandoff, "handoff-ipc": BareHandoff}
 

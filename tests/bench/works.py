@@ -4,7 +4,7 @@ A run is one command against one server that prints one JSON object. A line take
 is a ratio, a number of another run of the same round, or another number of the same run.
 """
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 BATCH = 8000  # mq's best: items a request
 
@@ -23,9 +23,12 @@ class Run:
     warms_up: bool = True  # takes part in the round that does not count
     rounds: int = 10**6  # at most; memory does not change from round to round
 
+    def on(self, server):
+        return replace(self, name=self.name, server=server)
+
     def values(self, fleet, asked):
         count, frame = max(1, int(self.count * asked.scale)), asked.frame
-        return {"endpoint": fleet[0].endpoint(self.transport), "elsewhere": fleet[-1].endpoint(self.transport),
+        return {"build": fleet[0].build, "directory": fleet[0].directory, "endpoint": fleet[0].endpoint(self.transport), "elsewhere": fleet[-1].endpoint(self.transport),
                 "broker": fleet[0].broker_pid, "rate": asked.rate, "batch": asked.batch, "frame": frame,
                 "count": max(1, count // frame) * frame if self.is_framed else count}
 
@@ -65,6 +68,15 @@ def forward(transport):
 
 def batched(name, count, kind="fifo", batch="{batch}", more=(), transport="tcp"):
     return race(name, "mq", "peer_mq", "batch", count, batch, 1, (kind,), more, transport=transport)
+
+
+def durable(name, count, batch="{batch}", more=()):
+    return race(name, "mq-durable", "peer_mq", "batch", count, batch, 1, ("fifo",), more)
+
+
+def restart(count):
+    return Run(f"restart-{count}", "mq", "bench/scene_restart", ["{build}/mq-broker", "{directory}/restart", "{count}"],
+               count=count * 1_000_000, warms_up=False, rounds=3)
 
 
 def one_at_a_time(transport):
@@ -124,6 +136,16 @@ RUNS = [
     flood("flood-batches", 1000),
     flood("flood-large-batches", 65536),
     flood("flood-bodies", 1),
+    redis("redis-durable", "list", 1_000_000, 4).on("redis-durable"),
+    redis("redis-durable-1k", "list", 200_000, 4, ("-s", 1024)).on("redis-durable"),
+    race("rabbitmq-durable", "rabbitmq", "peer_rabbit", "batch", 20_000, 500, more=("-v", "durable")),
+    durable("durable", 1_500_000),
+    durable("durable-1k", 300_000, 1000, ("-s", 1024)),
+    durable("durable-256", 500_000, 256),
+    scene("durable-one", "durable", "mq-durable", "-o", "{elsewhere}", "-f", "{directory}/limit", beside=("mq",)),
+    scene("durable-threads", "threads", "mq-durable", "-t", 64, "-d", 2),
+    restart(5),
+    restart(50),
     memory("memory-singly", "memory", 1_000_000, "-b", 1, "-n", "{count}"),
     memory("memory-batches", "memory", 1_000_000, "-b", 256, "-n", "{count}"),
     memory("queues", "queues", 100_000, "-q", "{count}"),
@@ -157,6 +179,24 @@ def latency_lines():
                "one thread", "one_per_second")
 
 
+def durable_lines():
+    work = "batched 1×1, every answer on disk"
+    yield Line("durable-memory", work, "durable", RATE, "mq-tcp", "≥", 0.5, "mq, memory only")
+    yield Line("durable-redis", work, "durable", RATE, "redis-durable", "≥", 1.5, "Redis list, appendfsync always")
+    yield Line("durable-rabbitmq", work, "durable", RATE, "rabbitmq-durable", "≥", 10, "RabbitMQ, durable, confirms")
+    yield Line("durable-1k", work + ", 1 KiB bodies", "durable-1k", RATE, "redis-durable-1k", "≥", 1,
+               "Redis list, appendfsync always")
+    yield Line("durable-written", "bytes written a byte of body, 256 a request", "durable-256", "written_per_body_byte", "",
+               "≤", 1.6)
+    yield Line("durable-one", "one at a time on disk, put p50", "durable-one", "durable_us", "durable-one", "≤", 1.5,
+               "bare fdatasync of 4 KiB and a put in memory", "limit_us")
+    yield Line("durable-threads", "`mqc_put` on disk, 64 threads on one handle", "durable-threads", "many_per_second",
+               "durable-threads", "≥", 10, "one thread", "one_per_second")
+    for count, target in (5, 1.5), (50, 15):
+        yield Line(f"restart-{count}", f"restart with {count} M items, until ready", f"restart-{count}", "ready_s", "", "≤",
+                   target, notes=(("memory before", "before_mib"), ("after", "after_mib")))
+
+
 def rate_lines():
     for share in "p50", "p99":
         for run, _, what in PEERS:
@@ -188,4 +228,4 @@ def size_lines():
     yield Line("queue-empty", "memory of an empty queue", "queues", "empty_queue_bytes", "", "≤", 1024)
 
 
-LINES = [*batched_lines(), *latency_lines(), *rate_lines(), *fairness_lines(), *size_lines()]
+LINES = [*batched_lines(), *latency_lines(), *durable_lines(), *rate_lines(), *fairness_lines(), *size_lines()]
