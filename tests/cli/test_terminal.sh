@@ -33,3 +33,30 @@ joiner=$!
 eventually grep -q '1 unfinished: 1 waiting, 0 leased' shown
 mq get j >/dev/null
 ends "$joiner" 0
+
+# An import shows how far it is; an export is not written to a terminal.
+mq purge q -q
+seq 1 1000 | mq put q -l
+mq export q -q >q.mq
+rm -f shown
+on_terminal 'mq import --into q2 <pipe' &
+importer=$!
+exec 3<>pipe
+at=0
+until grep -q '[0-9] stored, 0.0 MiB' shown 2>/dev/null; do
+    tail -c +$((at + 1)) q.mq | head -c 100 >&3
+    at=$((at + 100))
+    mq get never -t 50ms 2>/dev/null || :
+    [ "$at" -lt 9000 ] || fail "no progress is shown"
+done
+tail -c +$((at + 1)) q.mq >&3
+exec 3>&-
+ends "$importer" 0
+grep -q 'mq: import: 1000 items stored in 1 queue' shown || fail "no sum: $(cat shown)"
+code=0
+on_terminal 'mq export q' || code=$?
+[ "$code" -eq 64 ] || fail "an export to a terminal ended with $code"
+grep -q 'not for terminals' shown || fail "not told: $(cat shown)"
+code=0
+on_terminal 'mq import </dev/tty' || code=$?
+[ "$code" -eq 64 ] || fail "an import from a terminal ended with $code"
