@@ -105,7 +105,6 @@ const struct shelf *data_shelf(const struct data *d)
 struct reading {
     struct data *data;
     uint64_t bytes, began_ms, told_ms;
-    bool has_gaps; /* facts are missing, so others may refer to them */
 };
 
 static void tell_progress(struct reading *r)
@@ -121,10 +120,9 @@ static void tell_progress(struct reading *r)
 static bool on_group(void *context, const struct recover_group *group, const char **ret_why)
 {
     struct reading *r = context;
-    r->has_gaps = r->has_gaps || group->is_after_gap;
     r->bytes += group->facts.size;
     tell_progress(r);
-    return engine_replay(r->data->engine, group->facts, group->segment, r->has_gaps, ret_why);
+    return engine_replay(r->data->engine, group->facts, group->segment, group->is_doubtful, ret_why);
 }
 
 static void on_event(void *context, const char *what, uint64_t segment, uint64_t offset, uint64_t bytes)
