@@ -39,9 +39,12 @@ static int open_at(int directory, const char *name, int flags)
     return fd < 0 ? failure() : fd;
 }
 
+/* What cannot be written can still be looked at. */
 static int real_open(void *context, const char *name, int make)
 {
-    return open_at(directory_of(context), name, make ? O_RDWR | O_CREAT | O_TRUNC : O_RDWR);
+    int directory = directory_of(context);
+    int fd = open_at(directory, name, make ? O_RDWR | O_CREAT | O_TRUNC : O_RDWR);
+    return fd == -EROFS && !make ? open_at(directory, name, O_RDONLY) : fd;
 }
 
 /* On Linux the descriptor is free whatever close says; what was written has been synced or is not relied on.

@@ -108,6 +108,10 @@ uint64_t engine_position(const struct engine *e);
 bool engine_replay(struct engine *e, struct bytes facts, uint64_t segment, bool lenient,
                    const char **ret_why);
 
+/* After the last group: may this be the oldest segment that is there? False: some that are still needed are
+ * missing. */
+bool engine_may_start_at(const struct engine *e, uint64_t first);
+
 /* Begins, after the last group. To be called once, before anything else but engine_replay(); in an engine
  * that is not durable it need not be. False: out of memory. */
 bool engine_begin(struct engine *e, uint64_t now_ms);

@@ -418,6 +418,8 @@ static void replay_checkpoint(struct replay *r, bool is_first)
         replay_bad(r, "a checkpoint makes no sense");
         return;
     }
+    if (f->segment > 0 && f->segment - 1 > e->dropped)
+        e->dropped = f->segment - 1;
     if (!is_first && !r->lenient) {
         *left = (struct bytes){(const uint8_t *)left->data + f->count, left->size - f->count};
         return;
@@ -479,6 +481,11 @@ bool engine_replay(struct engine *e, struct bytes facts, uint64_t segment, bool 
         replay_bad(&r, r.reader.why);
     *ret_why = r.why;
     return !r.why;
+}
+
+bool engine_may_start_at(const struct engine *e, uint64_t first)
+{
+    return first <= e->dropped + 1;
 }
 
 /* ---- the engine begins ---- */
