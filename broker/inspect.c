@@ -26,10 +26,10 @@ struct inspection {
     uint64_t told_segment, told_offset;
 };
 
-static int say(const struct inspection *i, enum inspect_exit code, const char *what, const char *why)
+static enum ending say(const struct inspection *i, enum ending code, const char *what, const char *why)
 {
     fprintf(i->err, "mq-broker: %s: %s%s%s\n", i->path, what, why ? ": " : "", why ? why : "");
-    return (int)code;
+    return code;
 }
 
 /* ---- what is found ---- */
@@ -159,14 +159,14 @@ static void print_lost(const struct inspection *i)
     count(i->out, "", f->damages, "place\n", "places\n");
 }
 
-static int give_up(const struct inspection *i, enum recover_result result)
+static enum ending give_up(const struct inspection *i, enum recover_result result)
 {
     if (result == RECOVER_STOPPED)
-        return say(i, INSPECT_NO_MEMORY, i->why, NULL);
-    return say(i, result == RECOVER_FAILED ? INSPECT_FAILED : INSPECT_DAMAGED, i->found.text, NULL);
+        return say(i, ENDING_INTERNAL, i->why, NULL);
+    return say(i, result == RECOVER_FAILED ? ENDING_DISK : ENDING_BAD, i->found.text, NULL);
 }
 
-static int check(struct inspection *i)
+static enum ending check(struct inspection *i)
 {
     bool makes_sense;
     enum recover_result result = look_at_all(i, &makes_sense);
@@ -179,7 +179,7 @@ static int check(struct inspection *i)
         fputs("whole\n", i->out);
     else
         fprintf(i->out, "damaged: mq-broker --salvage %s keeps what can be read\n", i->path);
-    return is_whole ? INSPECT_OK : INSPECT_DAMAGED;
+    return is_whole ? ENDING_OK : ENDING_BAD;
 }
 
 /* Nobody need take these groups: that was tried. */
@@ -194,7 +194,7 @@ static enum recover_result mend(struct inspection *i, bool doubts)
 
 /* First a look, so that what is whole is not touched, nor what is hopeless; at the end, what a start finds.
  */
-static int salvage(struct inspection *i)
+static enum ending salvage(struct inspection *i)
 {
     bool makes_sense, is_mended;
     i->is_quiet = true;
@@ -214,32 +214,32 @@ static int salvage(struct inspection *i)
             ? "whole: nothing was changed\n"
             : "whole again; files that were changed are kept as they were, as *.damaged, if there was room\n",
         i->out);
-    return INSPECT_OK;
+    return ENDING_OK;
 }
 
 /* ---- the directory ---- */
 
-static int open_directory(struct inspection *i)
+static enum ending open_directory(struct inspection *i)
 {
     struct stat stat_buffer;
     if (stat(i->path, &stat_buffer) != 0 || !S_ISDIR(stat_buffer.st_mode))
-        return say(i, INSPECT_NO_DIRECTORY, "there is no such directory", NULL);
+        return say(i, ENDING_NO_DIRECTORY, "there is no such directory", NULL);
     int error = disk_open(i->path, &i->disk);
     if (error)
-        return say(i, INSPECT_FAILED, "cannot be opened", strerror(-error));
+        return say(i, ENDING_DISK, "cannot be opened", strerror(-error));
     error = disk_lock(&i->disk);
     if (error == -EWOULDBLOCK)
-        return say(i, INSPECT_LOCKED, "it is in use by another mq-broker", NULL);
+        return say(i, ENDING_IN_USE, "it is in use by another mq-broker", NULL);
     if (error && error != -EROFS)
-        return say(i, INSPECT_FAILED, "cannot be locked", strerror(-error));
-    return INSPECT_OK;
+        return say(i, ENDING_DISK, "cannot be locked", strerror(-error));
+    return ENDING_OK;
 }
 
-static int inspect(const char *path, FILE *out, FILE *err, int (*act)(struct inspection *i))
+static enum ending inspect(const char *path, FILE *out, FILE *err, enum ending (*act)(struct inspection *i))
 {
     struct inspection i = {.path = path, .out = out, .err = err};
-    int code = open_directory(&i);
-    if (code == INSPECT_OK) {
+    enum ending code = open_directory(&i);
+    if (code == ENDING_OK) {
         if (shelf_open(path, &(struct shelf_options){0}, &i.shelf) != 0)
             i.shelf = (struct shelf){0}; /* then memory has to do */
         code = act(&i);
@@ -247,17 +247,17 @@ static int inspect(const char *path, FILE *out, FILE *err, int (*act)(struct ins
     }
     if (i.disk.calls)
         disk_close(&i.disk);
-    if (fflush(out) != 0 && code == INSPECT_OK)
-        code = say(&i, INSPECT_FAILED, "what was found cannot be written", strerror(errno));
+    if (fflush(out) != 0 && code == ENDING_OK)
+        code = say(&i, ENDING_DISK, "what was found cannot be written", strerror(errno));
     return code;
 }
 
-int inspect_check(const char *path, FILE *out, FILE *err)
+enum ending inspect_check(const char *path, FILE *out, FILE *err)
 {
     return inspect(path, out, err, check);
 }
 
-int inspect_salvage(const char *path, FILE *out, FILE *err)
+enum ending inspect_salvage(const char *path, FILE *out, FILE *err)
 {
     return inspect(path, out, err, salvage);
 }

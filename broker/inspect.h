@@ -9,19 +9,13 @@
 
 #include <stdio.h>
 
-enum inspect_exit {
-    INSPECT_OK = 0,            /* whole; salvage: it is now */
-    INSPECT_NO_DIRECTORY = 66, /* it is not there */
-    INSPECT_NO_MEMORY = 70,
-    INSPECT_FAILED = 74, /* a call of the disk failed */
-    INSPECT_LOCKED = 75, /* a broker has it */
-    INSPECT_DAMAGED = 78 /* or written by a newer broker */
-};
+#include "ending.h"
 
-/* Changes nothing. */
-int inspect_check(const char *path, FILE *out, FILE *err);
+/* Changes nothing. OK: it is whole; BAD: it is not, or a newer broker has written it; NO_DIRECTORY, IN_USE,
+ * DISK, INTERNAL (no memory). */
+enum ending inspect_check(const char *path, FILE *out, FILE *err);
 
-/* Changes nothing if nothing is damaged. Else see recover.h. */
-int inspect_salvage(const char *path, FILE *out, FILE *err);
+/* OK: it is whole now. What was not damaged is not touched; else see recover.h. BAD: nothing can be done. */
+enum ending inspect_salvage(const char *path, FILE *out, FILE *err);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "data.h"
 #include "engine.h"
+#include "inspect.h"
 #include "log.h"
 #include "loop.h"
 #include "machine.h"
@@ -117,9 +118,9 @@ int main(int argc, char **argv)
         puts("mq-broker " MQ_VERSION);
         return ENDING_OK;
     case OPTIONS_CHECK:
+        return (int)inspect_check(options.inspected, stdout, stderr);
     case OPTIONS_SALVAGE:
-        fprintf(stderr, "mq-broker: --check and --salvage are not there yet\n");
-        return ENDING_INTERNAL;
+        return (int)inspect_salvage(options.inspected, stdout, stderr);
     case OPTIONS_RUN:
         break;
     }

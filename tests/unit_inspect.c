@@ -154,13 +154,13 @@ static void harm(uint64_t number, uint64_t at)
 
 /* ---- looking ---- */
 
-static int inspect(int (*act)(const char *path, FILE *out, FILE *err), const char *path)
+static enum ending inspect(enum ending (*act)(const char *path, FILE *out, FILE *err), const char *path)
 {
     size_t said_size, warned_size;
     free(said);
     free(warned);
     FILE *out = open_memstream(&said, &said_size), *err = open_memstream(&warned, &warned_size);
-    int code = act(path, out, err);
+    enum ending code = act(path, out, err);
     fclose(out);
     fclose(err);
     return code;
@@ -185,12 +185,12 @@ static void a_whole_log_is_said_to_be_whole(void)
 {
     begin();
     write_log();
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_OK);
     CHECK(strstr(said, "2 segments, 4 groups, ") == said);
     CHECK(strstr(said, " bytes of facts\n1 queue, 5 items waiting, 0 items leased, 1 session\nwhole\n") !=
           NULL);
     CHECK(text_is(warned, ""));
-    CHECK_EQUAL(inspect(inspect_salvage, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_salvage, directory), ENDING_OK);
     CHECK(strstr(said, "whole: nothing was changed\n") != NULL);
     end();
 }
@@ -198,21 +198,21 @@ static void a_whole_log_is_said_to_be_whole(void)
 static void an_empty_directory_is_whole(void)
 {
     begin();
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_OK);
     CHECK(text_is(said, "0 segments, 0 groups, 0 bytes of facts\n"
                         "0 queues, 0 items waiting, 0 items leased, 0 sessions\nwhole\n"));
-    CHECK_EQUAL(inspect(inspect_salvage, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_salvage, directory), ENDING_OK);
     end();
 }
 
 static void a_directory_that_is_not_there_is_not_made(void)
 {
     begin();
-    CHECK_EQUAL(inspect(inspect_check, "/tmp/mq-inspect-none"), INSPECT_NO_DIRECTORY);
+    CHECK_EQUAL(inspect(inspect_check, "/tmp/mq-inspect-none"), ENDING_NO_DIRECTORY);
     CHECK(text_is(warned, "mq-broker: /tmp/mq-inspect-none: there is no such directory\n"));
-    CHECK_EQUAL(inspect(inspect_salvage, "/tmp/mq-inspect-none"), INSPECT_NO_DIRECTORY);
+    CHECK_EQUAL(inspect(inspect_salvage, "/tmp/mq-inspect-none"), ENDING_NO_DIRECTORY);
     CHECK(access("/tmp/mq-inspect-none", F_OK) != 0 && errno == ENOENT);
-    CHECK_EQUAL(inspect(inspect_check, "/dev/null"), INSPECT_NO_DIRECTORY);
+    CHECK_EQUAL(inspect(inspect_check, "/dev/null"), ENDING_NO_DIRECTORY);
     CHECK(text_is(said, ""));
     end();
 }
@@ -223,11 +223,11 @@ static void a_directory_that_is_in_use_is_left_alone(void)
     begin();
     write_log();
     CHECK(disk_open(directory, &disk) == 0 && disk_lock(&disk) == 0);
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_LOCKED);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_IN_USE);
     CHECK(strstr(warned, "in use by another mq-broker") != NULL);
-    CHECK_EQUAL(inspect(inspect_salvage, directory), INSPECT_LOCKED);
+    CHECK_EQUAL(inspect(inspect_salvage, directory), ENDING_IN_USE);
     disk_close(&disk);
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_OK);
     end();
 }
 
@@ -237,7 +237,7 @@ static void damage_is_told_with_its_place_and_can_be_salvaged(void)
     begin();
     uint64_t at = write_log();
     harm(1, at + 50);
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_DAMAGED);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_BAD);
     snprintf(expected, sizeof expected,
              "0000000000000001.segment: offset %" PRIu64 ", %" PRIu64 " bytes: damaged\n", at,
              FILE_SIZE - at);
@@ -247,11 +247,11 @@ static void damage_is_told_with_its_place_and_can_be_salvaged(void)
              directory);
     CHECK(strstr(said, expected) != NULL);
     CHECK(!is_there("0000000000000001.damaged"));
-    CHECK_EQUAL(inspect(inspect_salvage, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_salvage, directory), ENDING_OK);
     CHECK(strstr(said, " bytes: damaged\nlost: 1 group, ") != NULL);
     CHECK(strstr(said, "\n1 queue, 2 items waiting, 0 items leased, 1 session\nwhole again; ") != NULL);
     CHECK(is_there("0000000000000001.damaged"));
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_OK);
     CHECK(strstr(said, "a gap that was left by --salvage\n") != NULL);
     CHECK(strstr(said, "lost: 1 group, 0 bytes in 0 places\nwhole\n") != NULL);
     end();
@@ -267,7 +267,7 @@ static void facts_that_make_no_sense_are_damage_though_their_bytes_are_right(voi
     add_items(1, 7, 1);
     write_group();
     for (int times = 0; times < 2; times++) {
-        CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_DAMAGED);
+        CHECK_EQUAL(inspect(inspect_check, directory), ENDING_BAD);
         snprintf(expected, sizeof expected,
                  "0000000000000002.segment: offset %" PRIu64 ": these facts make no sense: "
                  "a fact tells of a queue that is not there\n",
@@ -275,9 +275,9 @@ static void facts_that_make_no_sense_are_damage_though_their_bytes_are_right(voi
         CHECK(strncmp(said, expected, strlen(expected)) == 0);
         CHECK(strstr(said, "1 queue, 6 items waiting") != NULL);
     }
-    CHECK_EQUAL(inspect(inspect_salvage, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_salvage, directory), ENDING_OK);
     CHECK(strstr(said, "1 queue, 6 items waiting") != NULL);
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_OK);
     end();
 }
 
@@ -287,10 +287,10 @@ static void older_segments_that_are_missing_are_noticed(void)
     open_segment(5, 4);
     add_queue();
     write_group();
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_DAMAGED);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_BAD);
     CHECK(strstr(said, "older segments are missing\n") == said);
-    CHECK_EQUAL(inspect(inspect_salvage, directory), INSPECT_OK);
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_salvage, directory), ENDING_OK);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_OK);
     end();
 }
 
@@ -300,14 +300,14 @@ static void older_segments_that_were_dropped_are_not_missed(void)
     open_segment(5, 5);
     add_queue();
     write_group();
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_OK);
     end();
     begin();
     open_segment(5, 3);
     struct fact dropped = {.kind = FACT_DROPPED, .segment = 4};
     facts_add(&facts, &dropped);
     write_group();
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_OK);
     end();
 }
 
@@ -319,9 +319,9 @@ static void a_newer_log_is_refused(void)
     write_log();
     segment_write_head(&head, bytes);
     put_bytes("0000000000000002.segment", 0, bytes, sizeof bytes);
-    CHECK_EQUAL(inspect(inspect_salvage, directory), INSPECT_DAMAGED);
+    CHECK_EQUAL(inspect(inspect_salvage, directory), ENDING_BAD);
     CHECK(strstr(warned, "0000000000000002.segment: was written by a newer mq-broker, in format 9") != NULL);
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_DAMAGED);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_BAD);
     end();
 }
 
@@ -333,7 +333,7 @@ static void what_is_hopeless_is_left_as_it_is(void)
     harm(1, 26);
     harm(2, 20);
     harm(2, 26);
-    CHECK_EQUAL(inspect(inspect_salvage, directory), INSPECT_DAMAGED);
+    CHECK_EQUAL(inspect(inspect_salvage, directory), ENDING_BAD);
     CHECK(strstr(warned, "no other segment has a good head") != NULL);
     CHECK(!is_there("0000000000000001.damaged"));
     end();
@@ -346,7 +346,7 @@ static void a_torn_end_is_no_damage(void)
     add_items(1, 6, 4);
     uint64_t at = write_group();
     harm(2, at + 60);
-    CHECK_EQUAL(inspect(inspect_check, directory), INSPECT_OK);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_OK);
     CHECK(strstr(said, "bytes: a torn end\n") != NULL && strstr(said, "5 items waiting") != NULL);
     end();
 }
@@ -357,7 +357,7 @@ static void output_that_cannot_be_written_is_a_failure(void)
     write_log();
     FILE *full = fopen("/dev/full", "w"), *err = fopen("/dev/null", "w");
     CHECK(full != NULL && err != NULL);
-    CHECK_EQUAL(inspect_check(directory, full, err), INSPECT_FAILED);
+    CHECK_EQUAL(inspect_check(directory, full, err), ENDING_DISK);
     fclose(full);
     fclose(err);
     end();
