@@ -1,15 +1,19 @@
 /* engine.c - what the rules alone cost: nanoseconds an item of putting, getting and finishing, without any
  * wire.
  *
- *     build/release/bench_engine [--durable] [BACKLOG [KIND [KEYS]]]
+ *     build/release/bench_engine [--durable] [BACKLOG [KIND [KEYS [PART [DIRECTORY]]]]]
  *
  * One session puts, another gets and finishes, over a queue that holds BACKLOG items (default 0) all the
- * time; priorities are random integers below KEYS. Durable: facts are made, too, and thrown away. */
+ * time; priorities are random integers below KEYS. Durable: facts are made, too, and thrown away.
+ *
+ * With PART the queue is filled and emptied once instead, and real time counts; with DIRECTORY there is only
+ * memory for one PARTth of it, and a shelf. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "engine.h"
 #include "key.h"
@@ -34,10 +38,12 @@ struct bench {
     size_t spare_capacity;
 };
 
+static clockid_t clock_id = CLOCK_PROCESS_CPUTIME_ID; /* whoever else is on the machine does not count */
+
 static double now_ns(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now); /* whoever else is on the machine does not count */
+    clock_gettime(clock_id, &now);
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
@@ -125,14 +131,18 @@ static void get_and_finish(struct bench *b, size_t count)
     b->done_ns += now_ns() - got;
 }
 
-static void run(bool is_durable, enum mq_kind kind, size_t batch, size_t backlog, uint64_t key_count)
+static struct bench b;
+
+/* An engine with one queue of this kind, and both sessions. */
+static void set_up(bool is_durable, enum mq_kind kind, uint64_t key_count, uint64_t memory_limit,
+                   const struct shelf *shelf)
 {
-    static struct bench b;
     static const uint8_t body[BODY_SIZE];
     struct engine_options options;
     memset(&b, 0, sizeof b);
     engine_options_default(&options);
-    options.memory_limit = UINT64_MAX / 4;
+    options.memory_limit = memory_limit;
+    options.shelf = shelf;
     options.is_durable = b.is_durable = is_durable;
     b.e = engine_new(&options, 0);
     must(b.e, "no engine");
@@ -144,6 +154,11 @@ static void run(bool is_durable, enum mq_kind kind, size_t batch, size_t backlog
     struct request open = {
         .verb = MQ_VERB_OPEN, .queue = mq_bytes("q"), .settings = {.given = MQ_SETTING_KIND, .kind = kind}};
     ask(&b, &b.producer, &open);
+}
+
+static void run(bool is_durable, enum mq_kind kind, size_t batch, size_t backlog, uint64_t key_count)
+{
+    set_up(is_durable, kind, key_count, UINT64_MAX / 4, NULL);
     for (size_t i = 0; i < backlog / BATCH_MAX; i++)
         put(&b, kind, BATCH_MAX);
     size_t rounds = 2000000 / batch;
@@ -160,6 +175,68 @@ static void run(bool is_durable, enum mq_kind kind, size_t batch, size_t backlog
     free(b.spare);
 }
 
+/* ---- filled and emptied ---- */
+
+/* MiB of memory that the process has now. */
+static double resident(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    must(file && fscanf(file, "%*s %ld", &pages) == 1, "no /proc");
+    fclose(file);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
+}
+
+static void see_most(double *resident_most, double *memory_most, double *shelved_most)
+{
+    struct broker_stat stat;
+    engine_stat(b.e, &stat);
+    double now = resident(), memory = (double)stat.memory / (1 << 20),
+           shelved = (double)stat.shelved / (1 << 20);
+    *resident_most = now > *resident_most ? now : *resident_most;
+    *memory_most = memory > *memory_most ? memory : *memory_most;
+    *shelved_most = shelved > *shelved_most ? shelved : *shelved_most;
+}
+
+static void fill_and_empty(bool is_durable, enum mq_kind kind, size_t count, uint64_t limit,
+                           const struct shelf *shelf)
+{
+    enum { BATCH = 256, LOOK = 64 };
+    double resident_most = 0, memory_most = 0, shelved_most = 0, before = resident();
+    set_up(is_durable, kind, 1000003, limit, shelf);
+    for (size_t i = 0; i < count / BATCH; i++) {
+        put(&b, kind, BATCH);
+        if (i % LOOK == 0)
+            see_most(&resident_most, &memory_most, &shelved_most);
+    }
+    for (size_t i = 0; i < count / BATCH; i++) {
+        get_and_finish(&b, BATCH);
+        if (i % LOOK == 0)
+            see_most(&resident_most, &memory_most, &shelved_most);
+    }
+    double items = (double)(count / BATCH * BATCH);
+    printf("%-9s batch %d, %zu filled and emptied: put %.1f, get %.1f, done %.1f ns an item; "
+           "at most: resident %.0f MiB more, counted %.1f of %.1f MiB, on the shelf %.0f\n",
+           mq_kind_name(kind), BATCH, count, b.put_ns / items, b.get_ns / items, b.done_ns / items,
+           resident_most - before, memory_most, (double)limit / (1 << 20), shelved_most);
+    engine_free(b.e);
+    free(b.spare);
+}
+
+static int compare_with_shelf(bool is_durable, enum mq_kind kind, size_t count, uint64_t part,
+                              const char *directory)
+{
+    enum { COST = 200 }; /* of an item, about, as it is counted */
+    struct shelf shelf = {NULL, NULL};
+    clock_id = CLOCK_MONOTONIC;
+    if (directory)
+        must(shelf_open(directory, &(struct shelf_options){.region_size = 0}, &shelf) == 0, "no shelf");
+    fill_and_empty(is_durable, kind, count, directory ? count * COST / part : UINT64_MAX / 4,
+                   directory ? &shelf : NULL);
+    shelf_close(&shelf);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const size_t batches[] = {1, 16, 64, 256, 1024, 8000};
@@ -171,6 +248,9 @@ int main(int argc, char **argv)
     enum mq_kind kind = MQ_KIND_FIFO;
     must(argc < 3 || mq_kind_from_name(argv[2], &kind), "no such kind");
     must(key_count > 0, "no keys");
+    if (argc > 4)
+        return compare_with_shelf(is_durable, kind, backlog, strtoull(argv[4], NULL, 10),
+                                  argc > 5 ? argv[5] : NULL);
     for (size_t i = 0; i < sizeof batches / sizeof *batches; i++)
         run(is_durable, kind, batches[i], backlog, key_count);
     return 0;
