@@ -261,6 +261,28 @@ struct chunk *chunk_shrunk(struct stock *stock, struct chunk *chunk)
     return to;
 }
 
+struct chunk *chunk_split(struct stock *stock, struct record *from)
+{
+    struct chunk *chunk = record_chunk(from), *to;
+    assert(from->state == RECORD_FRESH && !chunk->is_open);
+    to = chunk_new(stock, chunk->used - from->offset, 0, chunk->first_ms);
+    if (!to)
+        return NULL;
+    for (struct record *r = from; r; r = record_next(r)) {
+        if (r->state == RECORD_DEAD)
+            continue;
+        chunk->fresh -= r->state == RECORD_FRESH;
+        chunk->live--;
+        chunk->live_size -= (uint32_t)record_bytes(r->size);
+        to->live++;
+        to->live_size += (uint32_t)record_bytes(r->size);
+        move(r, to);
+    }
+    chunk->last = from->below;
+    chunk->used = from->offset;
+    return to;
+}
+
 void chunk_wait(struct stock *stock, struct chunk *chunk)
 {
     list_append(&stock->sparse, &chunk->node);

@@ -232,13 +232,23 @@ static void serve_starved(struct engine *e)
     e->memory_freed = false;
 }
 
-void engine_settle(struct engine *e)
+static void settle(struct engine *e)
 {
     serve_marked(e);
     while (e->memory_freed) {
         serve_starved(e);
         serve_marked(e);
     }
+}
+
+/* What was to be handed out may turn out to be lost. */
+void engine_settle(struct engine *e)
+{
+    settle(e);
+    if (!e->stock.lost || e->failure)
+        return;
+    safe_fail(e, e->stock.lost);
+    settle(e);
 }
 
 static void fire(struct engine *e, struct timer *timer)

@@ -144,6 +144,10 @@ void engine_refuse_puts(struct engine *e, uint64_t now_ms, const char *why);
  * is refused (MQ_TEMPORARY, with this reason, a static text), looking goes on. For good. */
 void engine_fail(struct engine *e, uint64_t now_ms, const char *why);
 
+/* Why it has failed (static); NULL: it has not. Besides engine_fail() there is one more reason: what was put
+ * away on the shelf cannot be had. */
+const char *engine_failure(const struct engine *e);
+
 /* Walks everything and asserts every invariant. For tests and the simulator. */
 void engine_check(const struct engine *e);
 

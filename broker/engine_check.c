@@ -144,7 +144,7 @@ static void check_waiters(const struct engine *e, const struct queue *q)
     assert(check_line(&q->joiners, MQ_VERB_JOIN, q) == q->joiner_count);
     for (struct list_node *n = list_first(&q->getters); n; n = list_next(&q->getters, n))
         assert(q->order.count == 0 || !get_has_credit(e, CONTAINER_OF(n, struct call, of_queue)->session) ||
-               (order_next_is_away(&q->order) && (e->is_short || e->stock.lost)) || e->is_postponed);
+               e->is_postponed);
     assert(q->putter_count == 0 || queue_room(q) == 0 || list_has(&q->starved));
     assert(q->joiner_count == 0 || queue_unfinished(q) > 0);
     assert(!q->is_shut_down || q->putter_count == 0);

@@ -133,6 +133,6 @@ void get_submit(struct engine *e, struct call *call, const struct request *req)
     }
     engine_serve(e, q);
     if (call->waits && req->timeout_ms == 0) /* there is no memory for what is next, or to note it */
-        call_answer(e, call, MQ_NO_MEMORY, NULL);
+        call_answer(e, call, e->stock.lost ? MQ_TEMPORARY : MQ_NO_MEMORY, e->stock.lost);
     call_stay(e, call);
 }

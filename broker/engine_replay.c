@@ -559,7 +559,7 @@ bool engine_begin(struct engine *e, uint64_t now_ms)
     e->begun_item = e->next_item;
     e->totals = (struct totals){0};
     e->sessions_lost = e->forgotten = e->repeats = 0;
-    e->is_replaying = e->is_short = false;
+    e->is_replaying = e->is_postponed = false;
     e->facts.is_on = e->options.is_durable;
     engine_settle(e);
     return true;

@@ -66,29 +66,21 @@ bool room_fetch(struct engine *e, struct queue *q)
     if (!q->order.first_away || !order_next_is_away(&q->order))
         return true;
     room_make(e, q, order_next_cost(&q->order));
-    if (order_bring_back(&q->order))
+    if (order_bring_back(&q->order, NULL))
         return true;
-    if (!e->stock.lost) {
-        e->is_short = true;
-        e->short_retry_ms = engine_later_ms(e, RETRY_MS);
-    }
+    if (!e->stock.lost)
+        note_postponed(e);
     return false;
 }
 
-/* Puts that wait for memory, and gets that lack some, are looked at again. */
+/* Puts wait for memory: maybe something can be put away now. */
 uint64_t room_deadline_ms(const struct engine *e)
 {
-    uint64_t due = e->is_short ? e->short_retry_ms : UINT64_MAX;
     bool is_waited_for = !list_is_empty(&e->starved) && e->stock.shelf && !e->stock.lost;
-    return is_waited_for && e->room_retry_ms < due ? e->room_retry_ms : due;
+    return is_waited_for ? e->room_retry_ms : UINT64_MAX;
 }
 
 void room_tick(struct engine *e)
 {
-    if (room_deadline_ms(e) > e->now_ms)
-        return;
-    e->memory_freed = true;
-    for (size_t i = 0; e->is_short && i < e->queues.count; i++)
-        engine_mark(e, e->queue_list[i]);
-    e->is_short = false;
+    e->memory_freed |= room_deadline_ms(e) <= e->now_ms;
 }

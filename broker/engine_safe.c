@@ -63,11 +63,8 @@ static void refuse_all(struct engine *e, struct list *line)
 
 /* From now on nothing changes but what is known of connections: no session ends, no lease. Whatever else
  * happened here would be undone by the restart, behind the back of those who have seen it. */
-void engine_fail(struct engine *e, uint64_t now_ms, const char *why)
+void safe_fail(struct engine *e, const char *why)
 {
-    engine_clock(e, now_ms);
-    if (e->failure)
-        return;
     e->failure = why;
     e->facts.is_on = false;
     for (size_t i = 0; i < e->queues.count; i++) {
@@ -76,5 +73,17 @@ void engine_fail(struct engine *e, uint64_t now_ms, const char *why)
         refuse_all(e, &q->getters);
         refuse_all(e, &q->joiners);
     }
+}
+
+void engine_fail(struct engine *e, uint64_t now_ms, const char *why)
+{
+    engine_clock(e, now_ms);
+    if (!e->failure)
+        safe_fail(e, why);
     engine_settle(e);
+}
+
+const char *engine_failure(const struct engine *e)
+{
+    return e->failure;
 }

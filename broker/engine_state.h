@@ -181,8 +181,6 @@ struct engine {
     struct list urgent;       /* answers that wait for nothing */
     size_t room_turn;         /* whose chunks go to the shelf next, of queue_list */
     uint64_t room_retry_ms;   /* nothing goes there before */
-    bool is_short;            /* a get could not be served, for want of memory, */
-    uint64_t short_retry_ms;  /* ... and is looked at again */
     struct item_view *views;  /* MQ_ITEMS_MAX: the items of the reply being drained */
     struct lease **found;     /* MQ_ITEMS_MAX: the leases that a request names */
 };
@@ -283,6 +281,7 @@ void note_all_needed(struct engine *e);
 struct list *safe_outbox(struct engine *e, const struct call *call);         /* where its answer is to wait */
 const char *safe_put_refusal(const struct engine *e, const struct queue *q); /* NULL: nothing is against it */
 void safe_go_on(struct engine *e);
+void safe_fail(struct engine *e, const char *why);
 
 /* engine_room.c */
 uint64_t engine_memory(const struct engine *e);                    /* bytes of items and waiting puts */

@@ -75,6 +75,8 @@ static void refuse(struct keeper *k, uint64_t now_ms, int error)
 /* False: all is over. */
 static bool tell_engine(struct keeper *k, uint64_t now_ms, const struct journal_stat *stat)
 {
+    k->has_failed |=
+        engine_failure(k->engine) != NULL; /* for a reason of its own: nothing may be written again */
     if (k->has_failed)
         return false;
     if (k->facts->is_broken)

@@ -466,46 +466,6 @@ void order_return(struct order *order, struct item *item)
     order->size += record_bytes(item->record->size);
 }
 
-uint64_t order_last_fresh_id(const struct order *order)
-{
-    for (struct list_node *n = list_last(&order->chunks); n; n = list_prev(&order->chunks, n)) {
-        struct chunk *chunk = CONTAINER_OF(n, struct chunk, node);
-        if (chunk->is_away)
-            return CONTAINER_OF(chunk, struct away, head)->last_id;
-        if (chunk->fresh > 0)
-            return record_id(record_at(chunk, chunk->last));
-    }
-    return 0;
-}
-
-struct item *order_restore(struct order *order, const struct put_item *put, uint64_t id, uint64_t stored_ms,
-                           uint32_t deliveries)
-{
-    struct bytes key = order_key(order, put);
-    if (!pile_own(&order->pile, 1))
-        return NULL;
-    if (!pool_own(&order->stock->items, 1)) {
-        pile_disown(&order->pile, 1);
-        return NULL;
-    }
-    struct record *record = chunk_restore(order->stock, key, put->body);
-    if (!record) {
-        pile_disown(&order->pile, 1);
-        pool_disown(&order->stock->items, 1);
-        return NULL;
-    }
-    struct item *item = pool_take(&order->stock->items);
-    *item = (struct item){.record = record,
-                          .id = id,
-                          .stored_ms = stored_ms,
-                          .deliveries = deliveries,
-                          .size = record->size,
-                          .key_size = (uint16_t)key.size};
-    record_hold(record, item);
-    item_begins(order->stock, item);
-    return item;
-}
-
 static void kill(struct order *order, struct record *record)
 {
     struct chunk *chunk = record_chunk(record);

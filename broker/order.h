@@ -80,16 +80,23 @@ struct item *order_take(struct order *order, struct order_first first);
 void order_return(struct order *order, struct item *item);
 /* A taken item will never come back: it is freed. */
 void order_forget(struct order *order, struct item *item);
+/* Removes one for good, whichever is the least work. False: empty. Only after order_discard_away(). */
+bool order_discard(struct order *order, struct size_pair *ret_size, uint64_t *ret_id);
+/* All that waits goes, and nobody wants to know what it was. */
+void order_clear(struct order *order);
+
+/* ---- coming back after a restart: order_restore.c ---- */
+
 /* The largest id among fresh ones; 0: there are none. */
 uint64_t order_last_fresh_id(const struct order *order);
 /* An item that was known by itself is there again as if it had been taken: order_return() makes it wait. Its
  * id is whatever it was. NULL: out of memory, nothing changed. */
 struct item *order_restore(struct order *order, const struct put_item *put, uint64_t id, uint64_t stored_ms,
                            uint32_t deliveries);
-/* Removes one for good, whichever is the least work. False: empty. Only after order_discard_away(). */
-bool order_discard(struct order *order, struct size_pair *ret_size, uint64_t *ret_id);
-/* All that waits goes, and nobody wants to know what it was. */
-void order_clear(struct order *order);
+/* Stores one that was never taken in its place before others, in a FIFO or a stack: the id is lower than the
+ * largest. Quick as long as ids count up. False: out of memory, or (stock->lost) what has to be split cannot
+ * be had; nothing changed but where items lie. */
+bool order_put_older(struct order *order, const struct put_item *put, uint64_t id, uint64_t now_ms);
 
 /* ---- away: order_away.c ---- */
 
@@ -99,8 +106,9 @@ size_t order_put_away(struct order *order, size_t wanted);
 /* Is the one that order_first() would say in a chunk that is away? What does that cost when it is back? */
 bool order_next_is_away(const struct order *order);
 size_t order_next_cost(const struct order *order);
-/* False: out of memory, or (stock->lost) it cannot be had; nothing changed. */
-bool order_bring_back(struct order *order);
+/* Brings this chunk, or (NULL) the next one, back. NULL: out of memory, or (stock->lost) it cannot be had;
+ * nothing changed. */
+struct chunk *order_bring_back(struct order *order, struct chunk *away);
 
 /* Removes all items of a chunk that is away for good. False: those that go next are in memory. */
 struct order_gone {
@@ -146,6 +154,10 @@ struct order_walk {
  * on where the last one ended is quick, anything else takes a look at each chunk before. */
 struct record *order_fresh_after(struct order *order, uint64_t id, struct order_copies *copies,
                                  struct order_walk *ret_walk);
+/* The chunk in which that record lies; NULL: there is none. And the first id in a chunk that has fresh ones.
+ */
+struct chunk *order_chunk_above(struct order *order, uint64_t id);
+uint64_t order_first_id(const struct order *order, struct chunk *chunk);
 /* The next one, or with NULL the first; NULL: no more, or it is cut. */
 struct record *order_fresh_next(struct order_walk *walk, struct record *record);
 

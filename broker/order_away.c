@@ -21,11 +21,13 @@ static bool is_near(const struct order *order, const struct chunk *chunk)
     return &chunk->node == list_first(chunks) || chunk->node.prev == list_first(chunks);
 }
 
+/* Not where somebody is at work: at the tail, or at a place in between. */
 static bool may_go(const struct order *order, const struct chunk *chunk)
 {
     enum { USED_MIN = 2048 }; /* a smaller one is not worth a page of a file */
-    return !chunk->is_away && chunk != order->tail && !chunk->is_open && chunk->fresh > 0 &&
-           chunk->fresh == chunk->live && chunk->used >= USED_MIN && !is_near(order, chunk);
+    return !chunk->is_away && chunk != order->tail && chunk != order->walked && !chunk->is_open &&
+           chunk->fresh > 0 && chunk->fresh == chunk->live && chunk->used >= USED_MIN &&
+           !is_near(order, chunk);
 }
 
 static size_t saving(const struct chunk *chunk)
@@ -34,50 +36,50 @@ static size_t saving(const struct chunk *chunk)
     return cost > AWAY_COST ? cost - AWAY_COST : 0;
 }
 
-/* Puts away what may go, from `node` on, until so much is saved. `end`: the first of those that are away, if
- * this lies before them; else NULL. */
-static size_t put_away_from(struct order *order, struct list_node *node, struct chunk *end, size_t wanted)
+/* The chunk became this head: which are the first and the last ones that are away? */
+static void include(struct order *order, struct chunk *chunk)
+{
+    struct away *away = chunk_away(chunk);
+    if (!order->first_away || away->last_id < chunk_away(order->first_away)->first_id)
+        order->first_away = chunk;
+    if (!order->last_away || away->first_id > chunk_away(order->last_away)->last_id)
+        order->last_away = chunk;
+}
+
+/* Puts away what may go among some neighbours, until so much is saved. */
+static size_t put_away_some(struct order *order, struct list_node *node, size_t count, size_t wanted)
 {
     size_t saved = 0;
-    struct chunk *first = end;
-    for (int steps = 0; node && saved < wanted && steps < STEPS_MAX; steps++) {
+    for (; node && saved < wanted && count > 0; count--) {
         struct chunk *chunk = chunk_at(node);
-        if (chunk == end)
-            break;
+        size_t more = saving(chunk), size = chunk->live_size;
         node = list_next(&order->chunks, node);
         if (!may_go(order, chunk))
             continue;
-        size_t more = saving(chunk), size = chunk->live_size;
         struct chunk *away = chunk_put_away(order->stock, chunk);
         if (!away)
             break;
-        if (order->walked == chunk)
-            order->walked = away;
         saved += more;
         order->away_size += size;
-        if (first == end)
-            first = away;
-        if (!end)
-            order->last_away = away;
+        include(order, away);
     }
-    if (end || !order->first_away)
-        order->first_away = first;
     return saved;
 }
 
-/* Where to begin so that so much, and not more, is put away before `end` (NULL: up to the last). */
-static struct list_node *start_before(const struct order *order, const struct chunk *end, size_t wanted)
+/* The same among those right before one (NULL: up to the last one), those furthest back first, but no more of
+ * them than needed: so neighbours lie together on the shelf. */
+static size_t put_away_before(struct order *order, const struct chunk *end, size_t wanted)
 {
     const struct list *chunks = &order->chunks;
     struct list_node *node = end ? list_prev(chunks, &end->node) : list_last(chunks), *start = node;
-    size_t found = 0;
-    for (int steps = 0; node && found < wanted && steps < STEPS_MAX; steps++) {
+    size_t found = 0, count = 0;
+    for (; node && !chunk_at(node)->is_away && found < wanted && count < STEPS_MAX; count++) {
         start = node;
         if (may_go(order, chunk_at(node)))
             found += saving(chunk_at(node));
         node = list_prev(chunks, node);
     }
-    return start;
+    return put_away_some(order, start, count, wanted);
 }
 
 size_t order_put_away(struct order *order, size_t wanted)
@@ -87,30 +89,32 @@ size_t order_put_away(struct order *order, size_t wanted)
     if (order->kind == MQ_KIND_PRIORITY || !order->stock->shelf || order->stock->lost)
         return 0;
     if (order->last_away)
-        saved = put_away_from(order, list_next(chunks, &order->last_away->node), NULL, wanted);
+        saved = put_away_some(order, list_next(chunks, &order->last_away->node), STEPS_MAX, wanted);
     else if (order->kind == MQ_KIND_LIFO)
-        saved = put_away_from(order, list_first(chunks), NULL, wanted);
-    if (order->kind == MQ_KIND_LIFO || saved >= wanted)
-        return saved;
-    struct chunk *end = order->first_away;
-    return saved + put_away_from(order, start_before(order, end, wanted - saved), end, wanted - saved);
+        saved = put_away_some(order, list_first(chunks), STEPS_MAX, wanted);
+    if (order->kind == MQ_KIND_FIFO && saved < wanted)
+        saved += put_away_before(order, order->first_away, wanted - saved);
+    if (order->walked && saved < wanted) /* where older ones come in between */
+        saved += put_away_before(order, order->walked, wanted - saved);
+    return saved;
 }
 
-/* The next chunk is away: the next of those, or NULL, has its place. */
-static void pass_by(struct order *order, struct chunk *away)
+/* This one is not away any more, or will not be: if it is the first or the last of those, another is. */
+static void exclude(struct order *order, struct chunk *away)
 {
     struct list *chunks = &order->chunks;
-    bool is_last = away == order->last_away;
-    assert(is_last || away == order->first_away);
+    struct list_node *node = &away->node;
     if (order->first_away == order->last_away) {
         order->first_away = order->last_away = NULL;
-        return;
+    } else if (away == order->first_away) {
+        while (!chunk_at(node = list_next(chunks, node))->is_away)
+            continue;
+        order->first_away = chunk_at(node);
+    } else if (away == order->last_away) {
+        while (!chunk_at(node = list_prev(chunks, node))->is_away)
+            continue;
+        order->last_away = chunk_at(node);
     }
-    struct list_node *node = &away->node;
-    do
-        node = is_last ? list_prev(chunks, node) : list_next(chunks, node);
-    while (!chunk_at(node)->is_away);
-    *(is_last ? &order->last_away : &order->first_away) = chunk_at(node);
 }
 
 bool order_next_is_away(const struct order *order)
@@ -130,17 +134,19 @@ size_t order_next_cost(const struct order *order)
     return chunk_cost(order_next_chunk(order));
 }
 
-bool order_bring_back(struct order *order)
+struct chunk *order_bring_back(struct order *order, struct chunk *away)
 {
-    struct chunk *away = order_next_chunk(order), *first = order->first_away, *last = order->last_away;
+    if (!away)
+        away = order_next_chunk(order);
     size_t size = away->live_size;
+    struct chunk *first = order->first_away, *last = order->last_away;
     assert(away->is_away);
-    pass_by(order, away);
+    exclude(order, away);
     struct chunk *chunk = chunk_bring_back(order->stock, away);
     if (!chunk) {
         order->first_away = first;
         order->last_away = last;
-        return false;
+        return NULL;
     }
     if (order->walked == away)
         order->walked = chunk;
@@ -148,7 +154,7 @@ bool order_bring_back(struct order *order)
     struct chunk *next = order->kind == MQ_KIND_LIFO ? order->last_away : order->first_away;
     if (next)
         chunk_expect_away(order->stock, next);
-    return true;
+    return chunk;
 }
 
 /* All of it leaves the order, unseen. */
@@ -157,7 +163,7 @@ static void drop(struct order *order, struct chunk *chunk)
     order->count -= chunk->fresh;
     order->size -= chunk->live_size;
     order->away_size -= chunk->live_size;
-    pass_by(order, chunk);
+    exclude(order, chunk);
     if (order->walked == chunk)
         order->walked = NULL;
     list_remove(&chunk->node);

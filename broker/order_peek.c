@@ -105,7 +105,7 @@ static struct order_walk walk_from(const struct order *order, bool last, struct 
         .order = order, .copies = copies, .goes_up = (order->kind == MQ_KIND_LIFO) == last};
 }
 
-static uint64_t first_id(const struct order *order, struct chunk *chunk)
+uint64_t order_first_id(const struct order *order, struct chunk *chunk)
 {
     return chunk->is_away ? chunk_away(chunk)->first_id : record_id(lowest_in(order, chunk));
 }
@@ -118,22 +118,28 @@ static uint64_t last_id(struct chunk *chunk)
 /* All that lies before it has been passed. */
 static bool is_passed_before(const struct order *order, struct chunk *chunk, uint64_t id)
 {
-    return chunk && chunk->fresh > 0 && first_id(order, chunk) <= id;
+    return chunk && chunk->fresh > 0 && order_first_id(order, chunk) <= id;
+}
+
+struct chunk *order_chunk_above(struct order *order, uint64_t id)
+{
+    struct list_node *node = list_first(&order->chunks);
+    if (is_passed_before(order, order->walked, id))
+        node = &order->walked->node;
+    while (node && (chunk_at(node)->fresh == 0 || last_id(chunk_at(node)) <= id))
+        node = list_next(&order->chunks, node);
+    if (node)
+        order->walked = chunk_at(node);
+    return chunk_at(node);
 }
 
 struct record *order_fresh_after(struct order *order, uint64_t id, struct order_copies *copies,
                                  struct order_walk *ret_walk)
 {
     *ret_walk = (struct order_walk){.order = order, .copies = copies, .goes_up = true};
-    struct list_node *node = list_first(&order->chunks);
-    if (is_passed_before(order, order->walked, id))
-        node = &order->walked->node;
-    while (node && (chunk_at(node)->fresh == 0 || last_id(chunk_at(node)) <= id))
-        node = list_next(&order->chunks, node);
-    if (!node)
-        return NULL;
-    order->walked = chunk_at(node);
-    struct chunk *chunk = present(ret_walk, order->walked);
+    struct chunk *chunk = order_chunk_above(order, id);
+    if (chunk)
+        chunk = present(ret_walk, chunk);
     struct record *record = chunk ? lowest_in(order, chunk) : NULL;
     while (record && record_id(record) <= id)
         record = fresh_from(record_next(record));
@@ -151,7 +157,7 @@ static bool oldest_fresh(const struct order *order, uint64_t *ret_id, uint64_t *
     if (!chunk)
         return false;
     struct record *record = chunk->is_away ? NULL : lowest_in(order, chunk);
-    *ret_id = first_id(order, chunk);
+    *ret_id = order_first_id(order, chunk);
     *ret_ms = record ? record_stored_ms(record) : chunk_away(chunk)->oldest_ms;
     return true;
 }

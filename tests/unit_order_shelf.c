@@ -97,7 +97,7 @@ static bool fetch(void)
         return true;
     uint64_t before = p.stock.away_cost;
     size_t cost = order_next_cost(&p.order);
-    if (!order_bring_back(&p.order)) {
+    if (!order_bring_back(&p.order, NULL)) {
         CHECK(malloc_failures > 0);
         CHECK_EQUAL(p.stock.away_cost, before);
         return false;
@@ -437,7 +437,7 @@ static void lose(bool get_fails, bool flips_bits)
     for (; !order_next_is_away(&p.order); taken++)
         order_forget(&p.order, order_take(&p.order, order_first(&p.order)));
     CHECK(taken > 0);
-    CHECK(!order_bring_back(&p.order));
+    CHECK(!order_bring_back(&p.order, NULL));
     order_check(&p.order);
     order_unreserve_take(&p.order, 20000 - taken);
     done();

@@ -1,0 +1,99 @@
+/* order_restore.c - items that come back after a restart, with ids that are given. */
+#include "order.h"
+
+uint64_t order_last_fresh_id(const struct order *order)
+{
+    for (struct list_node *n = list_last(&order->chunks); n; n = list_prev(&order->chunks, n)) {
+        struct chunk *chunk = CONTAINER_OF(n, struct chunk, node);
+        if (chunk->is_away)
+            return CONTAINER_OF(chunk, struct away, head)->last_id;
+        if (chunk->fresh > 0)
+            return record_id(record_at(chunk, chunk->last));
+    }
+    return 0;
+}
+
+struct item *order_restore(struct order *order, const struct put_item *put, uint64_t id, uint64_t stored_ms,
+                           uint32_t deliveries)
+{
+    struct bytes key = order_key(order, put);
+    if (!pile_own(&order->pile, 1))
+        return NULL;
+    if (!pool_own(&order->stock->items, 1)) {
+        pile_disown(&order->pile, 1);
+        return NULL;
+    }
+    struct record *record = chunk_restore(order->stock, key, put->body);
+    if (!record) {
+        pile_disown(&order->pile, 1);
+        pool_disown(&order->stock->items, 1);
+        return NULL;
+    }
+    struct item *item = pool_take(&order->stock->items);
+    *item = (struct item){.record = record,
+                          .id = id,
+                          .stored_ms = stored_ms,
+                          .deliveries = deliveries,
+                          .size = record->size,
+                          .key_size = (uint16_t)key.size};
+    record_hold(record, item);
+    item_begins(order->stock, item);
+    return item;
+}
+
+/* ---- fresh ones between others ---- */
+
+/* The chunk has ids below this one and above: from the first one above on, it becomes another. */
+static struct chunk *split(struct order *order, struct chunk *chunk, uint64_t id)
+{
+    if (chunk->is_away)
+        chunk = order_bring_back(order, chunk);
+    struct record *record = chunk ? chunk_first(chunk) : NULL;
+    while (record && (record->state != RECORD_FRESH || record_id(record) < id))
+        record = record_next(record);
+    struct chunk *above = record ? chunk_split(order->stock, record) : NULL;
+    if (!above)
+        return NULL;
+    list_insert_before(chunk->node.next, &above->node);
+    if (order->tail == chunk)
+        order->tail = above;
+    return above;
+}
+
+static bool has_room(const struct chunk *chunk, size_t bytes, uint64_t now_ms)
+{
+    return chunk && !chunk->is_away && !chunk->is_open && chunk_room(chunk) >= bytes &&
+           (now_ms < chunk->first_ms || now_ms - chunk->first_ms < UINT32_MAX);
+}
+
+/* The chunk right below, or a new one; that is larger than the last new one if ids count up. */
+static struct chunk *make_room(struct order *order, struct chunk *above, size_t bytes, uint64_t now_ms)
+{
+    struct list_node *node = list_prev(&order->chunks, &above->node);
+    struct chunk *below = node ? CONTAINER_OF(node, struct chunk, node) : NULL;
+    if (has_room(below, bytes, now_ms))
+        return below;
+    size_t wanted = below && below == order->walked ? (size_t)2 * below->capacity : bytes;
+    struct chunk *chunk = chunk_new(order->stock, bytes, wanted, now_ms);
+    if (chunk)
+        list_insert_before(&above->node, &chunk->node);
+    return chunk;
+}
+
+bool order_put_older(struct order *order, const struct put_item *put, uint64_t id, uint64_t now_ms)
+{
+    struct chunk *walked = order->walked, *above = order_chunk_above(order, id);
+    assert(order->kind != MQ_KIND_PRIORITY && above);
+    order->walked = walked;
+    if (order_first_id(order, above) < id)
+        above = split(order, above, id);
+    struct chunk *chunk = above ? make_room(order, above, record_bytes(put->body.size), now_ms) : NULL;
+    if (!chunk)
+        return false;
+    struct record *record = chunk_append(chunk, (struct bytes){NULL, 0}, put->body);
+    record_store(record, id, now_ms > chunk->first_ms ? now_ms : chunk->first_ms);
+    order->count++;
+    order->size += record_bytes(record->size);
+    order->walked = chunk;
+    return true;
+}
