@@ -116,10 +116,13 @@ void replay_stored(struct replay *r)
 
 /* ---- moved ---- */
 
-/* May it be a fresh record behind all others? */
-static bool is_last_fresh(const struct queue *q, uint64_t id)
+/* It was never taken: it becomes a fresh record, behind all others or between them. */
+static bool put_fresh(struct replay *r, struct queue *q, const struct put_item *put)
 {
-    return q->settings.kind != MQ_KIND_PRIORITY && order_last_fresh_id(&q->order) < id;
+    uint64_t id = r->fact.first_id;
+    if (order_last_fresh_id(&q->order) < id)
+        return order_put(&q->order, put, 1, id, time_in(r, q));
+    return order_put_older(&q->order, put, id, replay_time(r));
 }
 
 /* All but the place of the item is as if it were stored now. */
@@ -160,11 +163,11 @@ static void move_in(struct replay *r, struct queue *q, struct session *s, const 
     struct engine *e = r->e;
     const struct fact *f = &r->fact;
     struct item *item = NULL;
-    bool is_fresh = !s && f->deliveries == 0 && is_last_fresh(q, f->first_id);
+    bool is_fresh = !s && f->deliveries == 0 && q->settings.kind != MQ_KIND_PRIORITY;
     room_make(e, q, item_cost(put->body.size, put->key.size));
     bool ok = ledger_reserve(&e->ledger, f->first_id, 1, e->segment) && (!s || own_lease(e));
     if (ok && is_fresh)
-        ok = order_put(&q->order, put, 1, f->first_id, time_in(r, q));
+        ok = put_fresh(r, q, put);
     else if (ok)
         ok = (item = order_restore(&q->order, put, f->first_id, replay_time(r), f->deliveries)) != NULL;
     if (!ok) {
