@@ -1,5 +1,4 @@
-/* engine_replay.c - see engine_replay.h. Queues, sessions and answers; and the moment when a restarted engine
- * begins. */
+/* engine_replay.c - see engine_replay.h. Queues, sessions and answers. */
 #include "engine_replay.h"
 
 #include <stdlib.h>
@@ -115,9 +114,13 @@ bool replay_is_in_checkpoint(const struct replay *r)
 }
 
 /* Numbers of queues and sessions count up; a checkpoint tells of some that were given before. */
-static bool is_number(const struct replay *r, uint64_t number, uint64_t next)
+static bool is_number(struct replay *r, uint64_t number, uint64_t next)
 {
-    return number > 0 && number < UINT64_MAX && (number < next) == replay_is_in_checkpoint(r);
+    if (number == 0 || number >= REPLAY_NUMBER_MAX) {
+        replay_bad(r, "a number makes no sense");
+        return false;
+    }
+    return (number < next) == replay_is_in_checkpoint(r) || replay_bad(r, "a number is given out of turn");
 }
 
 /* The answer of a request that changed a queue. */
@@ -149,7 +152,7 @@ static struct queue *make_queue(struct replay *r)
     const struct fact *f = &r->fact;
     struct engine *e = r->e;
     struct queue *other = queue_find(e, f->name);
-    if (!is_number(r, f->queue, e->next_queue) && !replay_bad(r, "a queue's number makes no sense"))
+    if (!is_number(r, f->queue, e->next_queue))
         return NULL;
     if (other && (!replay_bad(r, "a queue is made a second time") || f->queue < other->number))
         return NULL;
@@ -237,7 +240,7 @@ static struct session *make_session(struct replay *r)
     const struct fact *f = &r->fact;
     struct engine *e = r->e;
     uint64_t number = f->cause.session;
-    if (!is_number(r, number, e->next_session) && !replay_bad(r, "a session's number makes no sense"))
+    if (!is_number(r, number, e->next_session))
         return NULL;
     const struct list_node *last = list_last(&e->session_list);
     if ((last && CONTAINER_OF(last, struct session, of_engine)->number >= number) ||
@@ -408,13 +411,19 @@ static void replay_refused(struct replay *r)
 
 /* ---- one fact after the other ---- */
 
+static bool is_next(uint64_t number)
+{
+    return number > 0 && number <= REPLAY_NUMBER_MAX;
+}
+
 /* Of what a later checkpoint tells everything is known, unless facts are missing. */
 static void replay_checkpoint(struct replay *r, bool is_first)
 {
     struct engine *e = r->e;
     const struct fact *f = &r->fact;
     struct bytes *left = &r->reader.left;
-    if (f->count > left->size || f->first_id == 0 || f->next_session == 0 || f->next_queue == 0) {
+    if (f->count > left->size || !is_next(f->first_id) || !is_next(f->next_session) ||
+        !is_next(f->next_queue)) {
         replay_bad(r, "a checkpoint makes no sense");
         return;
     }
@@ -432,7 +441,9 @@ static void replay_checkpoint(struct replay *r, bool is_first)
 
 static void replay_ids(struct replay *r)
 {
-    if (r->fact.first_id > r->e->ids_until)
+    if (!is_next(r->fact.first_id))
+        replay_bad(r, "an id makes no sense");
+    else if (r->fact.first_id > r->e->ids_until)
         r->e->ids_until = r->fact.first_id;
 }
 
@@ -481,86 +492,4 @@ bool engine_replay(struct engine *e, struct bytes facts, uint64_t segment, bool 
         replay_bad(&r, r.reader.why);
     *ret_why = r.why;
     return !r.why;
-}
-
-bool engine_may_start_at(const struct engine *e, uint64_t first)
-{
-    return first <= e->dropped + 1;
-}
-
-/* ---- the engine begins ---- */
-
-/* The items of a get's answer are in the order in which they were handed out, those that came in late, too.
- */
-static void begin_get(struct engine *e, struct call *call)
-{
-    for (size_t i = 0; i < call->id_count; i++)
-        for (uint64_t id = call->ids[i].first; id <= call->ids[i].last; id++) {
-            struct lease *lease = lease_find(e, call->session, id);
-            if (!lease || lease->call != call)
-                continue;
-            list_remove(&lease->of_call);
-            list_append(&call->leases, &lease->of_call);
-        }
-    if (call->ids != call->only_ids)
-        free(call->ids);
-    call->ids = call->only_ids;
-    call->id_capacity = 1;
-    call->id_count = 0;
-    call->count = 0;
-}
-
-/* Its connection is gone, and its time to come back begins. */
-static void begin_session(struct engine *e, struct session *s)
-{
-    s->heard_ms = e->now_ms;
-    for (struct list_node *n = list_first(&s->calls); n; n = list_next(&s->calls, n))
-        if (CONTAINER_OF(n, struct call, of_session)->verb == MQ_VERB_GET)
-            begin_get(e, CONTAINER_OF(n, struct call, of_session));
-    for (struct list_node *n = list_first(&s->leases); n; n = list_next(&s->leases, n)) {
-        struct lease *lease = CONTAINER_OF(n, struct lease, of_session);
-        lease_last(e, lease, lease->lease_ms);
-    }
-    if (s->ended)
-        s->forget_ms = engine_later_ms(e, e->options.remember_ms);
-    else
-        heap_add(&e->lives, &s->timer.entry, engine_later_ms(e, e->options.resume_grace_ms));
-}
-
-/* What became of unknown items was not told of their queue, but follows: each item that was stored is done,
- * discarded or still there; each that was handed out is done, came back, or is still out. */
-static void begin_queue(struct queue *q)
-{
-    if (q->settings.is_transient) {
-        q->totals = (struct totals){0}; /* it has seen no item */
-        return;
-    }
-    uint64_t there = queue_unfinished(q);
-    struct totals *t = &q->totals;
-    if (t->puts < there || t->puts - there < t->discarded)
-        t->puts = t->discarded + there; /* facts are missing */
-    t->done = t->puts - t->discarded - there;
-    if (t->gets < q->leased || t->gets - q->leased < t->done)
-        t->gets = t->done + q->leased;
-    t->returned = t->gets - t->done - q->leased;
-}
-
-bool engine_begin(struct engine *e, uint64_t now_ms)
-{
-    assert(now_ms >= e->now_ms);
-    e->now_ms = now_ms;
-    for (struct list_node *n = list_first(&e->session_list); n; n = list_next(&e->session_list, n))
-        begin_session(e, CONTAINER_OF(n, struct session, of_engine));
-    for (size_t i = 0; i < e->queues.count; i++)
-        begin_queue(e->queue_list[i]);
-    chunk_end_restored(&e->stock);
-    if (e->next_item < e->ids_until)
-        e->next_item = e->ids_until;
-    e->begun_item = e->next_item;
-    e->totals = (struct totals){0};
-    e->sessions_lost = e->forgotten = e->repeats = 0;
-    e->is_replaying = e->is_postponed = false;
-    e->facts.is_on = e->options.is_durable;
-    engine_settle(e);
-    return true;
 }

@@ -14,6 +14,9 @@
 
 #include "engine_state.h"
 
+/* Nothing counts up to here, and a bit further there is still room. */
+#define REPLAY_NUMBER_MAX ((uint64_t)1 << 62)
+
 struct replay {
     struct engine *e;
     uint64_t segment;

@@ -65,7 +65,7 @@ static struct queue *queue_for(struct replay *r)
     const struct fact *f = &r->fact;
     struct queue *q = replay_queue(r);
     bool is_place = q && !q->is_shut_down && !q->settings.is_transient;
-    bool are_ids = f->first_id >= r->e->next_item && f->first_id < UINT64_MAX - MQ_ITEMS_MAX;
+    bool are_ids = f->first_id >= r->e->next_item && f->first_id < REPLAY_NUMBER_MAX;
     if (q && is_place && are_ids && f->total > 0 && f->total <= MQ_ITEMS_MAX)
         return q;
     if (q)
@@ -197,7 +197,7 @@ void replay_moved(struct replay *r)
     struct put_item put;
     if (!q || r->why)
         return;
-    if (r->lenient && r->fact.first_id >= e->next_item && r->fact.first_id < UINT64_MAX)
+    if (r->lenient && r->fact.first_id >= e->next_item && r->fact.first_id < REPLAY_NUMBER_MAX)
         e->next_item = r->fact.first_id + 1;
     if (!is_movable(r, q, s) ||
         !fact_next_item(&r->reader, &r->fact, q->settings.kind == MQ_KIND_PRIORITY, &put) ||

@@ -136,6 +136,6 @@ char *rig_describe(struct rig *r)
     for (size_t i = 0; i < rig_last(r)->answer.session_count; i++)
         describe_session(&t, &rig_last(r)->answer.sessions[i]);
     struct broker_stat broker = rig_look_at_broker(r);
-    say(&t, "ready %llu leased %llu memory %llu\n", LL(broker.ready), LL(broker.leased), LL(broker.memory));
+    say(&t, "ready %llu leased %llu\n", LL(broker.ready), LL(broker.leased));
     return described;
 }

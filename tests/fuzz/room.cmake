@@ -11,11 +11,11 @@ if(MQ_FUZZ)
 endif()
 
 set(FUZZ_SEED 1 CACHE STRING "seed of the mutations in the fuzz tests")
-foreach(name codec_client codec_broker dump key fact engine)
+foreach(name codec_client codec_broker dump key fact replay engine)
   add_executable(fuzz_${name}_replay tests/fuzz/fuzz_${name}.c tests/fuzz/replay.c)
   target_link_libraries(fuzz_${name}_replay PRIVATE ${FUZZ_LIBRARIES})
   set(mutations 200000)
-  if(name STREQUAL engine)
+  if(name STREQUAL engine OR name STREQUAL replay)
     set(mutations 5000)
   endif()
   add_test(NAME fuzz_${name} COMMAND fuzz_${name}_replay ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name}
