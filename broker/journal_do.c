@@ -143,10 +143,12 @@ static int sync_segment(struct disk *disk, struct journal_handle *open, const st
 /* ---- the other hand's ---- */
 
 /* Bytes go to the disk as they are written, not all at once at the end, when syncs of groups would have to
- * wait behind them. */
+ * wait behind them. And page by page: what a write brings into the page cache in one piece is dirtied in one
+ * piece later, however little of it a group touches (measured at 256 items a group: 1.3 bytes written a byte
+ * of body, and 4.8 with pieces of 64 KiB). */
 static int write_zeros(struct disk *disk, int handle, uint64_t offset, size_t size)
 {
-    static const uint8_t zeros[64 << 10];
+    static const uint8_t zeros[4096];
     enum { FLUSHED = 1 << 20 };
     int error = 0;
     for (size_t done = 0; done < size && !error;) {
