@@ -89,6 +89,7 @@ bool get_serve(struct engine *e, struct queue *q)
         if (!room_fetch(e, q) || !may_grant(e))
             break;
         grant(e, call, q);
+        room_make(e, q, 0); /* leases take memory, too */
         moved = true;
     }
     return moved;

@@ -83,7 +83,8 @@ void peek_submit(struct engine *e, struct call *call, const struct request *req)
     enum mq_status status = MQ_NO_QUEUE;
     if (q)
         status = req->by_id ? walk_page(e, call, q, req) : peek(e, call, q, req);
-    call_answer(e, call, status, NULL);
+    bool is_lost = status == MQ_NO_MEMORY && e->stock.lost;
+    call_answer(e, call, is_lost ? MQ_TEMPORARY : status, is_lost ? e->stock.lost : NULL);
 }
 
 static enum mq_status describe_queues(const struct engine *e, struct call *call, struct queue *const *queues,

@@ -152,6 +152,7 @@ struct rig_options {
         unconfirmed_max, in_flight_max;
     uint64_t backlog_max, first_item;
     bool no_auto_create;
+    const struct shelf *shelf;
     bool is_durable; /* see rig_facts.h */
     bool is_slow;
 };
