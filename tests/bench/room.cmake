@@ -50,7 +50,6 @@ set_tests_properties(bench_compare PROPERTIES LABELS bench TIMEOUT 240)
 # What the rules alone cost.
 add_executable(bench_engine tests/bench/engine.c)
 target_link_libraries(bench_engine PRIVATE broker_parts core proto)
-target_link_libraries(bench_engine PRIVATE core proto)
 
 # How fast a data directory is read back.
 add_executable(bench_recover tests/bench/recover.c)
