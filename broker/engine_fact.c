@@ -46,10 +46,8 @@ static size_t put_size(const struct request *req)
     return size;
 }
 
-bool note_reserve(struct engine *e, const struct request *req)
+bool note_reserve_request(struct engine *e, const struct request *req)
 {
-    if (!note_is_on(e))
-        return true;
     size_t size = 2 * FACT_SIZE_MAX + req->id_count * (FACT_RUN_MAX + FACT_REFUSAL_MAX);
     return facts_reserve(&e->facts, req->verb == MQ_VERB_PUT ? size + put_size(req) : size);
 }
@@ -91,10 +89,8 @@ void note_live(struct engine *e, const struct queue *q, uint64_t first, size_t c
     e->live_size += live_size(cost, count);
 }
 
-void note_gone(struct engine *e, const struct queue *q, uint64_t id, size_t cost)
+void note_end(struct engine *e, uint64_t id, size_t cost)
 {
-    if (!note_is_of(e, q))
-        return;
     ledger_end(&e->ledger, id);
     e->live_size -= live_size(cost, 1);
 }
@@ -330,10 +326,8 @@ void note_forgotten(struct engine *e, const struct session *s)
 }
 
 /* Numbers of answers that have arrived; those of which facts tell nothing are forgotten without. */
-void note_confirmed(struct engine *e, const struct call *call)
+void note_confirmation(struct engine *e, const struct call *call)
 {
-    if (!call->is_noted || !note_is_on(e))
-        return;
     if (!e->facts.open) {
         struct fact fact = fact_of_session(FACT_CONFIRMED, call->session);
         facts_begin(&e->facts, &fact);

@@ -54,12 +54,17 @@ static void stop_timer(struct engine *e, struct lease *lease)
 }
 
 /* It ends so many ms from now; 0: with the session. */
-void lease_last(struct engine *e, struct lease *lease, int64_t lease_ms)
+static inline void start_timer(struct engine *e, struct lease *lease, int64_t lease_ms)
 {
-    stop_timer(e, lease);
     lease->lease_ms = lease_ms > 0 ? lease_ms : 0;
     if (lease_ms > 0)
         heap_add(&e->lives, &lease->timer.entry, engine_later_ms(e, (uint64_t)lease_ms));
+}
+
+void lease_last(struct engine *e, struct lease *lease, int64_t lease_ms)
+{
+    stop_timer(e, lease);
+    start_timer(e, lease, lease_ms);
 }
 
 void lease_hold(struct engine *e, struct session *s, struct call *call, struct queue *q, struct item *item,
@@ -75,7 +80,7 @@ void lease_hold(struct engine *e, struct session *s, struct call *call, struct q
     list_append(&q->leases, &lease->of_queue);
     if (call)
         list_append(&call->leases, &lease->of_call);
-    lease_last(e, lease, lease_ms);
+    start_timer(e, lease, lease_ms);
     s->leased++;
     q->leased++;
     e->leased++;

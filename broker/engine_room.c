@@ -61,9 +61,9 @@ void room_make(struct engine *e, struct queue *q, size_t cost)
         e->memory_freed = true;
 }
 
-bool room_fetch(struct engine *e, struct queue *q)
+bool room_bring_back(struct engine *e, struct queue *q)
 {
-    if (!q->order.first_away || !order_next_is_away(&q->order))
+    if (!order_next_is_away(&q->order))
         return true;
     room_make(e, q, order_next_cost(&q->order));
     if (order_bring_back(&q->order, NULL))

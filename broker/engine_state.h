@@ -240,14 +240,23 @@ static inline bool note_is_of(const struct engine *e, const struct queue *q)
 
 /* Room for what will be noted; false: out of memory. For all that a request writes by itself; for a grant of
  * so many items, or any small fact; for the next ids; for an item of a put that waits. */
-bool note_reserve(struct engine *e, const struct request *req);
+bool note_reserve_request(struct engine *e, const struct request *req);
+static inline bool note_reserve(struct engine *e, const struct request *req)
+{
+    return !note_is_on(e) || note_reserve_request(e, req);
+}
 bool note_reserve_runs(struct engine *e, size_t count);
 bool note_reserve_ids(struct engine *e, const struct queue *q, size_t count);
 bool note_reserve_item(struct engine *e, const struct queue *q, const struct put_item *item);
 void note_postponed(struct engine *e); /* there was none, and a step stays for later */
 
 void note_live(struct engine *e, const struct queue *q, uint64_t first, size_t count, size_t cost);
-void note_gone(struct engine *e, const struct queue *q, uint64_t id, size_t cost);
+void note_end(struct engine *e, uint64_t id, size_t cost);
+static inline void note_gone(struct engine *e, const struct queue *q, uint64_t id, size_t cost)
+{
+    if (note_is_of(e, q))
+        note_end(e, id, cost);
+}
 void note_gone_away(struct engine *e, const struct queue *q, const struct order_gone *gone);
 /* A put's items, before they are counted: the next ids are theirs. Nothing else is noted before the end. */
 void note_stored(struct engine *e, struct call *call, const struct queue *q, const struct request *req);
@@ -273,7 +282,13 @@ void note_session(struct engine *e, const struct session *s);
 void note_lapsed(struct engine *e, const struct session *s);
 void note_bye(struct engine *e, const struct session *s);
 void note_forgotten(struct engine *e, const struct session *s);
-void note_confirmed(struct engine *e, const struct call *call); /* of one session, until the end */
+void note_confirmation(struct engine *e, const struct call *call);
+static inline void note_confirmed(struct engine *e,
+                                  const struct call *call) /* of one session, until the end */
+{
+    if (call->is_noted && note_is_on(e))
+        note_confirmation(e, call);
+}
 void note_confirmed_end(struct engine *e);
 void note_all_needed(struct engine *e);
 
@@ -289,7 +304,11 @@ uint64_t room_used(const struct engine *e, const struct queue *q); /* ... that a
 void room_make(struct engine *e, struct queue *q, size_t cost);    /* for so much more in q, if that can be */
 /* The item that the queue hands out next is in memory, if there is one. False: there is no memory for it, or
  * (e->stock.lost) it cannot be had. */
-bool room_fetch(struct engine *e, struct queue *q);
+bool room_bring_back(struct engine *e, struct queue *q);
+static inline bool room_fetch(struct engine *e, struct queue *q)
+{
+    return !q->order.first_away || room_bring_back(e, q);
+}
 uint64_t room_deadline_ms(const struct engine *e);
 void room_tick(struct engine *e);
 
