@@ -54,3 +54,6 @@ target_link_libraries(bench_engine PRIVATE broker_parts core proto)
 # How fast a data directory is read back.
 add_executable(bench_recover tests/bench/recover.c)
 target_link_libraries(bench_recover PRIVATE broker_parts)
+
+add_executable(bench_replay tests/bench/replay.c)
+target_link_libraries(bench_replay PRIVATE core proto)
