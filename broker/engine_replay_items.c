@@ -220,34 +220,38 @@ static uint64_t id_of(const struct order *order, struct order_first first)
     return first.record ? record_id(first.record) : pile_first(&order->pile)->id;
 }
 
-/* What was taken is what was to be taken next: of
- * those that are known it is the first, as it was of all. */
+/* What was taken is what was to be taken next: of those that are known it is the first, as it was of all.
+ * Unless facts are missing that tell what became of others. */
+static struct item *take_item(struct replay *r, struct queue *q, uint64_t id)
+{
+    bool no_memory = false;
+    if (q->order.count > 0) {
+        struct order_first first = order_first(&q->order);
+        if (id_of(&q->order, first) == id)
+            return order_take(&q->order, first);
+    }
+    struct item *item = r->lenient ? order_take_out(&q->order, id, &no_memory) : NULL;
+    if (no_memory)
+        replay_no_memory(r);
+    else if (!item)
+        replay_bad(r, "an item was taken out of turn");
+    return item;
+}
+
 static void take(struct replay *r, struct call *call, struct queue *q, uint64_t id)
 {
     struct engine *e = r->e;
-    struct order_first first = {0};
-    if (!room_fetch(e, q)) {
+    if (!room_fetch(e, q) || !lease_reserve(e, q, 1)) {
         replay_no_memory(r);
         return;
     }
-    if (q->order.count > 0)
-        first = order_first(&q->order);
-    if (q->order.count == 0 || id_of(&q->order, first) != id) {
-        replay_bad(r, "an item was taken out of turn");
+    struct item *item = take_item(r, q, id);
+    if (!item) {
+        lease_unreserve(e, q, 1);
         return;
     }
-    if (!lease_reserve(e, q, 1)) {
-        replay_no_memory(r);
-        return;
-    }
-    replay_grow(e, call, first.size + ITEM_MARGIN);
-    lease_begin(e, call, q, order_take(&q->order, first));
-}
-
-static bool is_taken(const struct fact *f)
-{
-    return f->count > 0 && f->count <= MQ_ITEMS_MAX && f->redelivered <= f->count && f->lease_ms >= 0 &&
-           f->cause.call > 0;
+    replay_grow(e, call, item->size + ITEM_MARGIN);
+    lease_begin(e, call, q, item);
 }
 
 /* Takes those that are known. If some are not, which may come later, the answer's order is to be kept. */
@@ -262,6 +266,12 @@ static void take_run(struct replay *r, struct call *call, struct queue *q, struc
     }
     if (!are_known && !r->why)
         replay_note_ids(r, call, ids);
+}
+
+static bool is_taken(const struct fact *f)
+{
+    return f->count > 0 && f->count <= MQ_ITEMS_MAX && f->redelivered <= f->count && f->lease_ms >= 0 &&
+           f->cause.call > 0;
 }
 
 /* Totals count unknown ones, too. */
@@ -293,13 +303,53 @@ void replay_taken(struct replay *r)
 
 /* ---- done, given back, extended ---- */
 
+/* The item is in the hands of this session, for all that is known of it. NULL: it does not wait here, or
+ * there is no memory. */
+static struct lease *lease_out(struct replay *r, struct session *s, struct queue *q, uint64_t id)
+{
+    struct engine *e = r->e;
+    bool no_memory;
+    if (!room_fetch(e, q) || !lease_reserve(e, q, 1)) {
+        replay_no_memory(r);
+        return NULL;
+    }
+    struct item *item = order_take_out(&q->order, id, &no_memory);
+    if (!item) {
+        lease_unreserve(e, q, 1);
+        if (no_memory)
+            replay_no_memory(r);
+        return NULL;
+    }
+    e->ready--;
+    q->totals.gets++;
+    item->deliveries++;
+    lease_hold(e, s, NULL, q, item, 0);
+    return lease_find(e, s, id);
+}
+
+/* Facts are missing that tell how the session came to hold this item, but it says that the item is done. */
+static struct lease *claim(struct replay *r, struct session *s, uint64_t id)
+{
+    struct engine *e = r->e;
+    const struct item *item = item_find(&e->stock, id);
+    struct lease *lease = item ? item_holder(item) : NULL;
+    if (lease)
+        lease_return(e, lease, false, false);
+    lease = NULL;
+    for (size_t i = 0; i < e->queues.count && !lease && !r->why; i++)
+        lease = lease_out(r, s, e->queue_list[i], id);
+    return lease;
+}
+
 /* The lease of this item; NULL: it is unknown, or it makes no sense. */
-static struct lease *lease_of(struct replay *r, const struct session *s, uint64_t id)
+static struct lease *lease_of(struct replay *r, struct session *s, uint64_t id)
 {
     struct lease *lease = lease_find(r->e, s, id);
-    if (!lease && ledger_is_live(&r->e->ledger, id))
-        replay_bad(r, "an item is not held by the session that speaks of it");
-    return lease;
+    if (lease || !ledger_is_live(&r->e->ledger, id))
+        return lease;
+    if (replay_bad(r, "an item is not held by the session that speaks of it") && r->fact.kind == FACT_DONE)
+        return claim(r, s, id);
+    return NULL;
 }
 
 static void apply(struct replay *r, struct lease *lease)

@@ -89,6 +89,10 @@ void order_clear(struct order *order);
 
 /* The largest id among fresh ones; 0: there are none. */
 uint64_t order_last_fresh_id(const struct order *order);
+/* Takes the item of this id, though it may not be the first one: what is before it comes to be known by
+ * itself. Items must be found by their ids, and one more take is reserved. NULL: it does not wait here, or
+ * *ret_no_memory. */
+struct item *order_take_out(struct order *order, uint64_t id, bool *ret_no_memory);
 /* An item that was known by itself is there again as if it had been taken: order_return() makes it wait. Its
  * id is whatever it was. NULL: out of memory, nothing changed. */
 struct item *order_restore(struct order *order, const struct put_item *put, uint64_t id, uint64_t stored_ms,

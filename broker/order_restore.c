@@ -97,3 +97,74 @@ bool order_put_older(struct order *order, const struct put_item *put, uint64_t i
     order->walked = chunk;
     return true;
 }
+
+/* ---- out of turn ---- */
+
+/* The first fresh one, brought back to memory if need be. NULL: there is none, or no memory. */
+static struct record *first_fresh(struct order *order)
+{
+    struct chunk *chunk = order_next_chunk(order);
+    if (chunk && chunk->is_away)
+        chunk = order_bring_back(order, chunk);
+    return chunk ? record_at(chunk, order->kind == MQ_KIND_LIFO ? chunk->last : chunk->first) : NULL;
+}
+
+static struct item *take_record(struct order *order, struct record *record)
+{
+    return order_take(order, (struct order_first){.record = record, .size = record->size});
+}
+
+/* Else it does not wait here. */
+static bool is_fresh(struct order *order, uint64_t id)
+{
+    struct chunk *next = order_next_chunk(order);
+    if (!next)
+        return false;
+    if (!next->is_away && record_id(first_fresh(order)) == id)
+        return true;
+    struct order_copies copies = {.size_max = chunk_full_room};
+    struct order_walk walk;
+    struct record *record = order_fresh_after(order, id - 1, &copies, &walk);
+    bool is_it = record && record_id(record) == id;
+    order_free_copies(order, &copies);
+    return is_it;
+}
+
+static struct item *take_fresh_out(struct order *order, uint64_t id)
+{
+    struct record *record = first_fresh(order);
+    for (; record && record_id(record) != id; record = first_fresh(order)) {
+        if (!order_reserve_take(order, 1))
+            return NULL;
+        order_return(order, take_record(order, record));
+    }
+    return record ? take_record(order, record) : NULL;
+}
+
+static struct item *take_returned_out(struct order *order, const struct item *item)
+{
+    struct pile *pile = &order->pile;
+    size_t at = 0;
+    while (at < pile->count && pile->nodes[at].item != item)
+        at++;
+    if (at == pile->count)
+        return NULL;
+    if (order->kind != MQ_KIND_PRIORITY)
+        order_unreserve_take(order, 1);
+    order->count--;
+    order->size -= record_bytes(item->record->size);
+    return pile_take_at(pile, at);
+}
+
+struct item *order_take_out(struct order *order, uint64_t id, bool *ret_no_memory)
+{
+    const struct item *known = item_find(order->stock, id);
+    *ret_no_memory = false;
+    if (known)
+        return item_holder(known) ? NULL : take_returned_out(order, known);
+    if (order->kind == MQ_KIND_PRIORITY || !is_fresh(order, id))
+        return NULL;
+    struct item *item = take_fresh_out(order, id);
+    *ret_no_memory = !item;
+    return item;
+}

@@ -155,6 +155,20 @@ struct item *pile_take(struct pile *pile)
     return first;
 }
 
+struct item *pile_take_at(struct pile *pile, size_t at)
+{
+    assert(at < pile->count);
+    struct item *item = pile->nodes[at].item;
+    struct pile_node last = pile->nodes[--pile->count];
+    if (at == pile->count)
+        return item;
+    if (at > 0 && pile_is_before(pile, &last, &pile->nodes[(at - 1) / PILE_CHILDREN]))
+        sift_up(pile, at, last);
+    else
+        sift_down(pile, at, last);
+    return item;
+}
+
 struct item *pile_take_last(struct pile *pile)
 {
     assert(pile->count > 0);

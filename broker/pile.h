@@ -36,9 +36,10 @@ bool pile_own(struct pile *pile, size_t count);
 void pile_disown(struct pile *pile, size_t count);
 
 void pile_add(struct pile *pile, struct item *item, struct pile_rank rank);
-struct item *pile_first(const struct pile *pile); /* NULL: empty */
-struct item *pile_take(struct pile *pile);        /* the first; not from an empty one */
-struct item *pile_take_last(struct pile *pile);   /* the one that is the least work */
+struct item *pile_first(const struct pile *pile);        /* NULL: empty */
+struct item *pile_take(struct pile *pile);               /* the first; not from an empty one */
+struct item *pile_take_at(struct pile *pile, size_t at); /* of the array: after a look at all of it */
+struct item *pile_take_last(struct pile *pile);          /* the one that is the least work */
 
 /* Rank, then key, then id: is a before b? */
 bool pile_is_before(const struct pile *pile, const struct pile_node *a, const struct pile_node *b);
