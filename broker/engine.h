@@ -108,6 +108,9 @@ uint64_t engine_position(const struct engine *e);
 bool engine_replay(struct engine *e, struct bytes facts, uint64_t segment, bool lenient,
                    const char **ret_why);
 
+/* It was false for want of memory, or because the shelf failed: the facts are not to blame. */
+bool engine_is_short(const struct engine *e);
+
 /* After the last group: may this be the oldest segment that is there? False: some that are still needed are
  * missing. */
 bool engine_may_start_at(const struct engine *e, uint64_t first);

@@ -3,6 +3,11 @@
 
 #include <stdlib.h>
 
+bool engine_is_short(const struct engine *e)
+{
+    return e->is_short;
+}
+
 bool engine_may_start_at(const struct engine *e, uint64_t first)
 {
     return first <= e->dropped + 1;

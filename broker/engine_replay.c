@@ -13,6 +13,7 @@ bool replay_bad(struct replay *r, const char *why)
 
 void replay_no_memory(struct replay *r)
 {
+    r->e->is_short = true;
     r->why = r->e->stock.lost ? r->e->stock.lost : "out of memory";
 }
 

@@ -173,6 +173,7 @@ struct engine {
     uint64_t begun_item; /* ids below it were given before this process began */
     uint64_t dropped;    /* segments up to it may be gone; 0: none */
     bool is_replaying;
+    bool is_short;            /* replay ended for want of memory */
     const char *refuses_puts; /* NULL: it does not */
     const char *failure;      /* NULL: none */
     struct data_stat data;    /* as the caller told it */

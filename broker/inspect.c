@@ -21,6 +21,7 @@ struct inspection {
     struct recover_found found;
     struct broker_stat stat;
     const char *why; /* NULL, or why facts could not be taken */
+    bool is_short;   /* ... which is not their fault */
     bool is_quiet;
     /* When facts make no sense all is read a second time, leniently: what was told is not told again. */
     uint64_t told_segment, told_offset;
@@ -56,6 +57,7 @@ static bool on_group(void *context, const struct recover_group *group, const cha
     struct inspection *i = context;
     bool is_taken = engine_replay(i->engine, group->facts, group->segment, group->is_doubtful, ret_why);
     i->why = is_taken ? NULL : *ret_why;
+    i->is_short = engine_is_short(i->engine);
     return is_taken;
 }
 
@@ -70,6 +72,7 @@ static bool make_engine(struct inspection *i)
     options.memory_limit = machine_memory() / 2;
     options.shelf = i->shelf.calls ? &i->shelf : NULL;
     i->engine = engine_new(&options, machine_clock_ms());
+    i->is_short = !i->engine;
     i->why = i->engine ? NULL : "out of memory";
     return i->engine != NULL;
 }
@@ -80,9 +83,10 @@ static bool begin(struct inspection *i, bool doubts)
     bool is_doubtful = doubts || i->found.is_salvaged || i->found.damages > 0;
     if (i->found.first > 0 && !is_doubtful && !engine_may_start_at(i->engine, i->found.first))
         i->why = "older segments are missing";
-    else if (!engine_begin(i->engine, machine_clock_ms()))
+    i->is_short = !i->why && !engine_begin(i->engine, machine_clock_ms());
+    if (i->is_short)
         i->why = "out of memory";
-    else
+    if (!i->why)
         engine_stat(i->engine, &i->stat);
     return !i->why;
 }
@@ -113,12 +117,12 @@ static void print_nonsense(const struct inspection *i, const char *why)
     fprintf(i->out, "%s%s\n", i->told_segment > 0 ? ": these facts make no sense: " : "", why);
 }
 
-/* All that is wrong. If facts cannot be taken at their word, they can leniently, or memory is out. */
+/* All that is wrong. Facts that cannot be taken at their word can be, leniently. */
 static enum recover_result look_at_all(struct inspection *i, bool *ret_makes_sense)
 {
     enum recover_result result = look(i, false);
     const char *why = i->why;
-    *ret_makes_sense = result != RECOVER_STOPPED;
+    *ret_makes_sense = result != RECOVER_STOPPED || i->is_short;
     if (*ret_makes_sense)
         return result;
     i->told_segment = i->found.failed_segment;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "disk.h"
+#include "failing_malloc.h"
 #include "fact.h"
 #include "inspect.h"
 #include "segment.h"
@@ -351,6 +352,24 @@ static void a_torn_end_is_no_damage(void)
     end();
 }
 
+static void without_memory_nothing_is_said_to_be_damaged(void)
+{
+    for (uint64_t nth = 1;; nth++) {
+        begin();
+        write_log();
+        malloc_failures = 0;
+        malloc_fails_at = malloc_calls + nth;
+        enum ending code = inspect(nth % 2 ? inspect_check : inspect_salvage, directory);
+        malloc_fails_at = 0;
+        CHECK(code == ENDING_OK || code == ENDING_INTERNAL || code == ENDING_DISK);
+        CHECK(malloc_failures > 0 || code == ENDING_OK);
+        CHECK(!is_there("0000000000000001.damaged") && (code == ENDING_OK) == (warned[0] == '\0'));
+        end();
+        if (malloc_failures == 0)
+            return;
+    }
+}
+
 static void output_that_cannot_be_written_is_a_failure(void)
 {
     begin();
@@ -375,6 +394,7 @@ static const struct unit_test tests[] = {
     UNIT(a_newer_log_is_refused),
     UNIT(what_is_hopeless_is_left_as_it_is),
     UNIT(a_torn_end_is_no_damage),
+    UNIT(without_memory_nothing_is_said_to_be_damaged),
     UNIT(output_that_cannot_be_written_is_a_failure),
 };
 
