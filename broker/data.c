@@ -133,16 +133,19 @@ static void on_event(void *context, const char *what, uint64_t segment, uint64_t
                          log_number("bytes", bytes)));
 }
 
-static enum ending ending_of(enum recover_result result)
+static enum ending no_memory(const struct data *d, char error[OPTIONS_ERROR_MAX])
 {
-    switch (result) {
-    case RECOVER_OK:
-        return ENDING_OK;
-    case RECOVER_FAILED:
-        return ENDING_DISK;
-    default:
-        return ENDING_BAD;
-    }
+    snprintf(error, OPTIONS_ERROR_MAX, "no memory for what is in %.300s", d->options->data);
+    return ENDING_INTERNAL;
+}
+
+static enum ending not_read(const struct data *d, enum recover_result result,
+                            const struct recover_found *found, char error[OPTIONS_ERROR_MAX])
+{
+    if (result == RECOVER_STOPPED && engine_is_short(d->engine))
+        return no_memory(d, error);
+    snprintf(error, OPTIONS_ERROR_MAX, "%.510s", found->text);
+    return result == RECOVER_FAILED ? ENDING_DISK : ENDING_BAD;
 }
 
 static enum ending read_back(struct data *d, struct recover_found *ret_found, char error[OPTIONS_ERROR_MAX])
@@ -150,18 +153,14 @@ static enum ending read_back(struct data *d, struct recover_found *ret_found, ch
     uint64_t now_ms = machine_clock_ms();
     struct reading r = {.data = d, .began_ms = now_ms, .told_ms = now_ms};
     struct recover_options options = {.on_group = on_group, .on_event = on_event, .context = &r};
-    enum ending ending = ending_of(recover(&d->disk, &options, ret_found));
-    if (ending != ENDING_OK) {
-        snprintf(error, OPTIONS_ERROR_MAX, "%.510s", ret_found->text);
-        return ending;
-    }
+    enum recover_result result = recover(&d->disk, &options, ret_found);
+    if (result != RECOVER_OK)
+        return not_read(d, result, ret_found, error);
     r.told_ms = 0;
     tell_progress(&r);
     now_ms = machine_clock_ms();
-    if (!engine_begin(d->engine, now_ms)) {
-        snprintf(error, OPTIONS_ERROR_MAX, "out of memory");
-        return ENDING_INTERNAL;
-    }
+    if (!engine_begin(d->engine, now_ms))
+        return no_memory(d, error);
     struct broker_stat stat;
     engine_stat(d->engine, &stat);
     log_event(d->log, LOG_INFO, "replayed",
