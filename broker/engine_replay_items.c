@@ -158,23 +158,42 @@ static bool own_lease(struct engine *e)
     return false;
 }
 
+static void disown_lease(struct engine *e)
+{
+    pool_disown(&e->lease_pool, 1);
+    heap_disown(&e->lives, 1);
+}
+
+/* *ret_item NULL: it is fresh. False: out of memory. */
+static bool put_back(struct replay *r, struct queue *q, bool is_held, const struct put_item *put,
+                     struct item **ret_item)
+{
+    const struct fact *f = &r->fact;
+    *ret_item = NULL;
+    if (!is_held && f->deliveries == 0 && q->settings.kind != MQ_KIND_PRIORITY)
+        return put_fresh(r, q, put);
+    *ret_item = order_restore(&q->order, put, f->first_id, replay_time(r), f->deliveries);
+    return *ret_item != NULL;
+}
+
 static void move_in(struct replay *r, struct queue *q, struct session *s, const struct put_item *put)
 {
     struct engine *e = r->e;
-    const struct fact *f = &r->fact;
-    struct item *item = NULL;
-    bool is_fresh = !s && f->deliveries == 0 && q->settings.kind != MQ_KIND_PRIORITY;
-    room_make(e, q, item_cost(put->body.size, put->key.size));
-    bool ok = ledger_reserve(&e->ledger, f->first_id, 1, e->segment) && (!s || own_lease(e));
-    if (ok && is_fresh)
-        ok = put_fresh(r, q, put);
-    else if (ok)
-        ok = (item = order_restore(&q->order, put, f->first_id, replay_time(r), f->deliveries)) != NULL;
-    if (!ok) {
+    uint64_t id = r->fact.first_id;
+    struct size_pair size = size_of(q, put);
+    struct item *item;
+    room_make(e, q, item_cost(size.body, size.key));
+    if (!ledger_reserve(&e->ledger, id, 1, e->segment) || (s && !own_lease(e))) {
         replay_no_memory(r);
         return;
     }
-    count_in(e, q, f->first_id, size_of(q, put));
+    if (!put_back(r, q, s, put, &item)) {
+        if (s)
+            disown_lease(e);
+        replay_no_memory(r);
+        return;
+    }
+    count_in(e, q, id, size);
     if (s)
         hold(r, s, q, item);
     else if (item)
