@@ -125,7 +125,7 @@ bool engine_checkpoint(struct engine *e, uint64_t segment, uint64_t first);
 
 /* Goes through facts of the oldest segment, from *at on, and writes what lives again, until `budget` bytes
  * have been written or read (64 of these count as one of those), or the end is reached: *at is then
- * facts.size. False: out of memory, or they make no sense; *at is where it stopped. */
+ * facts.size, else where to go on with the same facts. False: out of memory, or they make no sense. */
 bool engine_move(struct engine *e, struct bytes facts, size_t *at, size_t budget);
 /* All of this segment and of older ones has been gone through. */
 void engine_moved(struct engine *e, uint64_t segment);

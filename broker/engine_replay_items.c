@@ -208,28 +208,36 @@ static bool is_movable(struct replay *r, const struct queue *q, const struct ses
            f->lease_ms >= 0 && !q->settings.is_transient && (s ? f->deliveries > 0 : !q->is_immediate);
 }
 
-void replay_moved(struct replay *r)
+/* The one with the fact's first id; one that is known is only found further on in the log than before. */
+static void move_one(struct replay *r, struct queue *q, struct session *s, const struct put_item *put)
 {
     struct engine *e = r->e;
+    uint64_t id = r->fact.first_id;
+    if (r->lenient && id >= e->next_item && id < REPLAY_NUMBER_MAX)
+        e->next_item = id + 1;
+    if (!is_movable(r, q, s) || !is_item(q, put))
+        replay_bad(r, "an item was moved that makes no sense");
+    else if (!ledger_is_live(&e->ledger, id))
+        move_in(r, q, s, put);
+    else if (ledger_reserve(&e->ledger, id, 1, e->segment))
+        ledger_move(&e->ledger, id, e->segment);
+    else
+        replay_no_memory(r);
+}
+
+void replay_moved(struct replay *r)
+{
     struct queue *q = replay_queue(r);
     struct session *s = q && r->fact.cause.session ? replay_session(r) : NULL;
     struct put_item put;
-    if (!q || r->why)
+    uint64_t first_id = r->fact.first_id;
+    if (!q)
         return;
-    if (r->lenient && r->fact.first_id >= e->next_item && r->fact.first_id < REPLAY_NUMBER_MAX)
-        e->next_item = r->fact.first_id + 1;
-    if (!is_movable(r, q, s) ||
-        !fact_next_item(&r->reader, &r->fact, q->settings.kind == MQ_KIND_PRIORITY, &put) ||
-        !is_item(q, &put) || r->fact.rest.size > 0) {
-        replay_bad(r, "an item was moved that makes no sense");
-        return;
-    }
-    if (!ledger_is_live(&e->ledger, r->fact.first_id))
-        move_in(r, q, s, &put);
-    else if (ledger_reserve(&e->ledger, r->fact.first_id, 1, e->segment))
-        ledger_move(&e->ledger, r->fact.first_id, e->segment);
-    else
-        replay_no_memory(r);
+    bool is_keyed = q->settings.kind == MQ_KIND_PRIORITY;
+    for (; !r->why && fact_next_item(&r->reader, &r->fact, is_keyed, &put); r->fact.first_id++)
+        move_one(r, q, s, &put);
+    if (!r->why && r->fact.first_id == first_id)
+        replay_bad(r, "nothing was moved");
 }
 
 /* ---- taken ---- */

@@ -167,8 +167,9 @@ struct engine {
     uint64_t segment;         /* where facts go */
     uint64_t checkpoint_size; /* bytes of the last one */
     struct {
-        uint64_t first_id, items; /* of the STORED that it was stopped in, so many were gone through */
-    } moved;
+        size_t at, fact_at; /* where engine_move() stopped in a fact, and where that begins; 0: it did not */
+        uint64_t items;     /* of the fact, before that */
+    } moving;
     uint64_t ids_until;  /* ids below it are reserved by a fact */
     uint64_t begun_item; /* ids below it were given before this process began */
     uint64_t dropped;    /* segments up to it may be gone; 0: none */

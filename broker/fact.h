@@ -26,9 +26,9 @@
  *   - cause, queue, time_ms, first_id, total (items in the request), flags (PARTIAL), then items
  *   - An item is key (only in priority queues) and body; ids count up from first_id.
  * MOVED
- *   - queue, first_id (the item's), time_ms (stored), deliveries, cause (of the lease; session 0: the item
- *     waits; call 0: its get is confirmed), lease_ms, flags (AUTO_DONE, KEYED), then one item
- *   - An item that is already known by this id is the same one.
+ *   - queue, first_id, time_ms (stored), deliveries, cause (of the lease; session 0: the items wait; call 0:
+ *     their get is confirmed), lease_ms, flags (AUTO_DONE, KEYED), then items, as above
+ *   - All that is to be known of them. One that is already known by its id is the same one.
  * TAKEN
  *   - cause, queue, lease_ms, flags (AUTO_DONE), count (items), redelivered, then runs of ids
  * DONE
