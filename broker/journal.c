@@ -29,12 +29,13 @@ struct journal *journal_new(const struct journal_options *options, const struct 
     j->used = found->used;
     j->length = files->length;
     j->is_named = true;
-    j->must_open = found->last == 0 || found->cut > 0;
     j->sequence = found->last ? found->sequence : 1;
     j->written = j->synced = j->sequence;
     j->due_ms = UINT64_MAX;
     j->spares = files->spares;
     j->size = files->size;
+    j->log = files->size - journal_spare_count(j) * options->segment_size;
+    j->limit = UINT64_MAX;
     return j;
 }
 
@@ -79,7 +80,7 @@ bool journal_has_spare(const struct journal *j)
 
 bool journal_is_ready(const struct journal *j)
 {
-    return !j->has_failed && !j->group.data && (!j->must_open || journal_has_spare(j));
+    return !j->has_failed && !j->group.data && (j->last || journal_has_spare(j));
 }
 
 /* A checkpoint that takes most of a segment must not make every group open another one. */
@@ -91,7 +92,7 @@ static bool is_full_enough(const struct journal *j)
 
 bool journal_wants_segment(const struct journal *j)
 {
-    return j->must_open || is_full_enough(j);
+    return j->last == 0 || is_full_enough(j);
 }
 
 uint64_t journal_next_segment(const struct journal *j)
@@ -111,8 +112,8 @@ static void open_next(struct journal *j)
     j->last++;
     j->used = SEGMENT_HEAD_SIZE;
     j->length = j->options.segment_size;
+    j->log += j->length;
     j->is_named = false;
-    j->must_open = false;
     j->openings++;
 }
 
@@ -120,7 +121,7 @@ void journal_take(struct journal *j, uint64_t now_ms, uint8_t *data, size_t size
                   uint64_t position, bool opens)
 {
     assert(journal_is_ready(j));
-    assert(opens || !j->must_open);
+    assert(opens || j->last != 0);
     assert(size > GROUP_HEAD_SIZE && size - GROUP_HEAD_SIZE <= UINT32_MAX);
     assert(capacity >= size + GROUP_ALIGNMENT);
     assert(position >= j->safe);
@@ -229,6 +230,7 @@ static void group_written(struct journal *j, const struct journal_job *job)
     uint64_t end = job->offset + job->size;
     if (end > j->length) {
         j->size += end - j->length;
+        j->log += end - j->length;
         j->length = end;
     }
     j->is_named = true;
@@ -333,14 +335,15 @@ void journal_stat(const struct journal *j, struct journal_stat *ret_stat)
         .spares = journal_spare_count(j),
         .segment_size = j->options.segment_size,
         .size = j->size,
-        .reserved = smaller(journal_spare_count(j), j->options.reserve) * j->options.segment_size,
+        .log = j->log,
+        .reserved = smaller(j->size - j->log, j->options.reserve * j->options.segment_size),
         .used = j->used,
         .groups = j->groups,
         .bytes = j->bytes,
         .synced = j->sync_count,
         .unsafe = j->unsafe,
         .on_disk = j->on_disk,
-        .is_open = !j->must_open,
+        .is_open = j->last != 0,
     };
 }
 
@@ -348,7 +351,6 @@ void journal_check(const struct journal *j)
 {
     assert(j->first >= 1);
     assert(j->last == 0 || j->first <= j->last);
-    assert(j->last != 0 || j->must_open);
     assert(j->synced <= j->written);
     assert(j->written <= j->sequence);
     assert(j->sequence - j->written == (j->group.data ? 1 : 0));
@@ -359,5 +361,6 @@ void journal_check(const struct journal *j)
     assert(!j->preparing || !(j->spares >> (j->preparing - 1) & 1));
     assert(!j->group.spare || !(j->spares >> (j->group.spare - 1) & 1));
     assert(j->drop_to < j->last || j->drop_to == 0);
+    assert(j->log <= j->size);
     assert(j->reader.segment == 0 || j->reader.segment >= j->first);
 }

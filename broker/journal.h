@@ -11,8 +11,8 @@
  * At most one group is unsynced. A segment is *opened* by its first group, which begins with a checkpoint:
  * the spare file is written and synced, gets its name, the directory is synced; only then is the group safe.
  *
- * Spares: one is always wanted ready, and `reserve` more are kept for what must go on when the disk is full.
- * When no other one is to be had, the journal is FULL: nothing that takes much may be added (puts are
+ * Spares: `reserve` are kept for what must go on when the disk is full, and one more is wanted ready. When
+ * that is not to be had, the journal is FULL: nothing that takes much may be added (puts are
  * refused) until there is one. When a write or sync fails it has FAILED for good: nothing becomes safe any
  * more. */
 #ifndef MQ_JOURNAL_H
@@ -51,8 +51,8 @@ void journal_free(struct journal *j);
  * neither a segment to go on in nor a spare. */
 bool journal_is_ready(const struct journal *j);
 
-/* Should the next group open a new segment? It should if there is none yet, or the last one is full enough,
- * or ends in something torn. And can it: is there a spare? */
+/* Should the next group open a new segment? It should if there is none yet, or the last one is full enough.
+ * And can it: is there a spare? */
 bool journal_wants_segment(const struct journal *j);
 bool journal_has_spare(const struct journal *j);
 uint64_t journal_next_segment(const struct journal *j);
@@ -80,6 +80,11 @@ void journal_drop(struct journal *j, uint64_t segment);
  * it cannot be read, then the journal has failed: what is torn there now was whole at the start. */
 bool journal_read(struct journal *j, uint64_t segment, uint64_t offset, struct bytes *ret_facts,
                   uint64_t *ret_next);
+bool journal_is_reading(const struct journal *j); /* it will be there soon */
+
+/* All files but the reserve should not take more than so many bytes: then no spare but the reserve is made,
+ * or kept. Segments are not the journal's to choose. At first there is no limit. */
+void journal_limit(struct journal *j, uint64_t size);
 
 /* ---- work ---- */
 
@@ -131,7 +136,8 @@ struct journal_stat {
     int error; /* of the failure, or of the full disk: negative errno */
     uint64_t segments, spares, segment_size;
     uint64_t size;          /* bytes of all files */
-    uint64_t reserved;      /* of these: spares that are the reserve */
+    uint64_t log;           /* of these: segments */
+    uint64_t reserved;      /* ... spares that are the reserve */
     uint64_t used;          /* bytes of groups in the last segment */
     uint64_t groups, bytes; /* written since the start */
     uint64_t synced;        /* syncs since the start */

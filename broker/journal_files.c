@@ -2,8 +2,8 @@
  * needed no more.
  *
  * In the long run a segment is dropped for each that is opened, so what is dropped becomes the next spare and
- * nothing is made anew. A spare is made at once if the reserve is not whole or the log grows; else when half
- * of the last segment is used and still nothing has been dropped. */
+ * nothing is made anew. If only one is wanting, it is made at once only if the log grows; else when half of
+ * the last segment is used and still nothing has been dropped. */
 #include "journal_state.h"
 
 #include <assert.h>
@@ -51,7 +51,7 @@ static uint64_t free_number(const struct journal *j)
     return lowest(~taken);
 }
 
-static bool has_enough(const struct journal *j)
+static bool has_more_than_reserve(const struct journal *j)
 {
     return journal_spare_count(j) > j->options.reserve;
 }
@@ -59,8 +59,35 @@ static bool has_enough(const struct journal *j)
 static void spare_is_ready(struct journal *j, uint64_t spare)
 {
     j->spares |= bit(spare);
-    if (has_enough(j))
+    if (has_more_than_reserve(j))
         j->full = 0;
+}
+
+/* ---- how many ---- */
+
+void journal_limit(struct journal *j, uint64_t size)
+{
+    j->limit = size;
+}
+
+/* Would the log and one spare more than the reserve be within the limit, with so much to spare? */
+static bool fits(const struct journal *j, uint64_t log, uint64_t margin)
+{
+    uint64_t size = log + j->options.segment_size + margin;
+    return size <= j->limit;
+}
+
+/* On a full disk it must be found out when there is room again. What is there stays a little longer than it
+ * would be made, so that it does not come and go. */
+static uint32_t wanted_spares(const struct journal *j)
+{
+    bool is_one_more = j->full || fits(j, j->log, j->options.segment_size / 2);
+    return j->options.reserve + (is_one_more ? 1 : 0);
+}
+
+static uint32_t kept_spares(const struct journal *j)
+{
+    return j->options.reserve + (j->full || fits(j, j->log, 0) ? 1 : 0);
 }
 
 /* ---- making one ---- */
@@ -72,10 +99,11 @@ static bool is_growing(const struct journal *j)
 
 static bool is_spare_wanted(const struct journal *j)
 {
-    if (has_enough(j) || (j->full && j->now_ms < j->retry_ms))
+    uint32_t count = journal_spare_count(j), wanted = wanted_spares(j);
+    if (count >= wanted || (j->full && j->now_ms < j->retry_ms))
         return false;
-    bool is_soon = j->must_open || is_growing(j) || j->used > j->options.segment_size / 2;
-    return j->preparing || j->full || journal_spare_count(j) < j->options.reserve || is_soon;
+    bool is_soon = !j->last || is_growing(j) || j->used > j->options.segment_size / 2;
+    return j->preparing || j->full || count + 1 < wanted || is_soon;
 }
 
 static void prepare_job(struct journal *j, struct journal_job *job)
@@ -129,7 +157,8 @@ static bool is_room_wanted(const struct journal *j)
 
 static bool has_too_many(const struct journal *j)
 {
-    return has_enough(j) && (j->preparing || journal_spare_count(j) > j->options.reserve + 1);
+    uint32_t kept = kept_spares(j), count = journal_spare_count(j);
+    return count > kept || (j->preparing && count >= kept);
 }
 
 /* From now on nobody can take it. */
@@ -165,13 +194,21 @@ static bool is_drop_due(const struct journal *j)
     return j->first <= j->drop_to && j->synced >= j->drop_after;
 }
 
+/* It is as long as it was made, or longer; then it takes less as a spare. */
+static bool is_spare_kept(const struct journal *j)
+{
+    uint32_t count = journal_spare_count(j), reserve = j->options.reserve;
+    bool is_one_more = j->full || fits(j, j->log - j->options.segment_size, 0);
+    return count < reserve || (count == reserve && is_one_more);
+}
+
 static void drop_job(const struct journal *j, struct journal_job *job)
 {
     *job = (struct journal_job){
         .work = JOURNAL_DROP,
         .segment = j->first,
         .segment_size = j->options.segment_size,
-        .spare = has_enough(j) ? 0 : free_number(j),
+        .spare = is_spare_kept(j) ? free_number(j) : 0,
     };
 }
 
@@ -180,6 +217,7 @@ static void drop_done(struct journal *j, const struct journal_job *job)
     j->first++;
     j->openings = 0;
     j->size -= job->ret_size;
+    j->log -= job->ret_size;
     if (job->spare) {
         j->size += j->options.segment_size;
         spare_is_ready(j, job->spare);

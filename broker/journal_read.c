@@ -80,6 +80,11 @@ void journal_reader_done(struct journal *j, const struct journal_job *job)
         journal_fail(j, -EBADMSG);
 }
 
+bool journal_is_reading(const struct journal *j)
+{
+    return j->reader.is_wanted && j->now_ms >= j->reader.retry_ms;
+}
+
 /* ---- what they mean ---- */
 
 /* The head of this segment: the sequence of its first group; 0: not there yet, or damaged. */

@@ -49,7 +49,6 @@ struct journal {
     uint64_t length;      /* ... of its file */
     uint64_t opened;      /* ... bytes that head and checkpoint took; 0: not known */
     bool is_named;        /* ... its name is on disk */
-    bool must_open;       /* ... it ends in something torn */
     uint64_t sequence;    /* of the next group */
 
     struct taken group;
@@ -68,7 +67,8 @@ struct journal {
     uint64_t openings;            /* since a segment was dropped */
     struct reader reader;
 
-    uint64_t size;                      /* bytes of all files */
+    uint64_t size, log;                 /* bytes of all files, of segments */
+    uint64_t limit;                     /* of all but the reserve */
     uint64_t unsafe, unsynced;          /* bytes taken and not yet on disk; of these: written */
     uint64_t groups, bytes, sync_count; /* since the start */
 };

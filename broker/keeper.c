@@ -16,6 +16,15 @@ struct passage {
     size_t at;
 };
 
+/* How far above the limit, and how near the bound, the log is. */
+enum pressure { PRESSURE_NONE, PRESSURE_SOME, PRESSURE_HIGH };
+
+enum {
+    TURN_SHARE = 64, /* of a segment is written again in a turn, at most; */
+    IDLE_SHARE = 4,  /* of that, in one in which there is nothing else to do; */
+    HIGH_TURNS = 16  /* so many times as much under high pressure */
+};
+
 struct keeper {
     struct engine *engine;
     struct journal *journal;
@@ -25,9 +34,16 @@ struct keeper {
     int refused;            /* errno because of which puts are refused; 0: they are not */
     uint64_t lazy_since_ms; /* there are facts since then; UINT64_MAX: none */
     struct passage passage;
+    enum pressure pressure;
     uint64_t debt;    /* bytes that may be written again, or 64 times as many read */
-    uint64_t again;   /* bytes that were written again since the last group */
-    uint64_t dropped; /* segments up to it are not needed any more */
+    uint64_t live;    /* what lived when the last group was made */
+    uint64_t again;   /* bytes that were written again since the last group, */
+    uint64_t own;     /* ... and that tell of segments */
+    uint64_t stale;   /* the last segment in which there is more than what was written again */
+    uint64_t passed;  /* segments up to it were gone through */
+    uint64_t dropped; /* ... are not needed any more; */
+    uint64_t dropping,
+        dropping_at; /* ... up to this one they may go when all up to here was taken; 0: none */
     /* Positions: behind the last group, behind what was written again last, behind what is new. */
     uint64_t taken, moved, fresh;
     char reason[KEEPER_REASON_MAX];
@@ -42,6 +58,7 @@ struct keeper *keeper_new(struct engine *engine, struct journal *journal)
     k->journal = journal;
     k->facts = engine_facts(engine);
     k->lazy_since_ms = UINT64_MAX;
+    k->stale = journal_next_segment(journal) - 1;
     k->taken = k->moved = k->fresh = facts_position(k->facts);
     return k;
 }
@@ -102,23 +119,48 @@ static uint64_t first_segment(const struct keeper *k)
     return first > k->dropped ? first : k->dropped + 1;
 }
 
-static bool takes_too_much(const struct keeper *k, const struct journal_stat *stat)
+/* The journal keeps a spare only within the bound. Small logs are few files, of which passing one may take
+ * one more: they have to begin earlier, unless what lives is sure to fit into the segment that has just
+ * begun. */
+static enum pressure pressure_of(struct keeper *k, const struct journal_stat *stat)
 {
-    uint64_t live = engine_live_size(k->engine);
-    return stat->size - stat->reserved > live + live / 2 + 2 * stat->segment_size;
+    uint64_t live = engine_live_size(k->engine), segment = stat->segment_size;
+    uint64_t bound = 2 * live + 3 * segment, limit = live + live / 2 + 2 * segment;
+    if (live >= segment / 3 * 2 && live < 2 * segment)
+        limit = 2 * live + segment;
+    journal_limit(k->journal, bound);
+    if (stat->log <= limit)
+        return PRESSURE_NONE;
+    return stat->log <= limit + (bound - limit) / 2 ? PRESSURE_SOME : PRESSURE_HIGH;
 }
 
+/* What made segments superfluous, ends of items and items written again, may still be in the engine's hands:
+ * it must be on its way to the disk before they go. */
 static void drop(struct keeper *k)
 {
+    if (k->dropping && k->taken >= k->dropping_at) {
+        journal_drop(k->journal, k->dropping);
+        k->dropping = 0;
+    }
     uint64_t first = first_segment(k), segment = first, last = last_segment(k);
     while (segment < last && !engine_needs(k->engine, segment))
         segment++;
-    if (segment == first)
+    if (segment == first || k->dropping)
         return;
-    k->dropped = segment - 1;
-    journal_drop(k->journal, k->dropped);
+    k->dropped = k->dropping = segment - 1;
+    uint64_t position = facts_position(k->facts);
+    engine_dropping(k->engine, k->dropping);
+    k->dropping_at = facts_position(k->facts);
+    k->own += k->dropping_at - position;
     if (k->passage.segment <= k->dropped)
         k->passage = (struct passage){0};
+}
+
+/* The segment that is to be gone through, or is being. */
+static uint64_t next_passage(const struct keeper *k)
+{
+    uint64_t first = first_segment(k);
+    return first > k->passed ? first : k->passed + 1;
 }
 
 /* Is there a group's worth of facts to go through? */
@@ -126,9 +168,9 @@ static bool reach_facts(struct keeper *k)
 {
     struct passage *p = &k->passage;
     if (!p->segment) {
-        if (first_segment(k) >= last_segment(k))
+        if (next_passage(k) >= last_segment(k))
             return false;
-        *p = (struct passage){.segment = first_segment(k)};
+        *p = (struct passage){.segment = next_passage(k)};
     }
     if (!p->has_facts)
         p->has_facts = journal_read(k->journal, p->segment, p->offset, &p->facts, &p->offset);
@@ -157,8 +199,9 @@ static void end_of_group(struct keeper *k)
     if (p->offset != UINT64_MAX)
         return;
     engine_moved(k->engine, p->segment);
+    assert(!engine_needs(k->engine, p->segment));
+    k->passed = p->segment;
     *p = (struct passage){0};
-    drop(k);
 }
 
 /* New facts are there from the last position that is not known on. */
@@ -169,10 +212,9 @@ static void see_fresh(struct keeper *k)
         k->fresh = position;
 }
 
-static void compact(struct keeper *k)
+static void compact(struct keeper *k, size_t left)
 {
     see_fresh(k);
-    size_t left = KEEPER_TURN_SIZE;
     while (k->debt > 0 && left > 0 && reach_facts(k)) {
         uint64_t before = k->debt;
         if (!move(k, k->debt < left ? k->debt : left))
@@ -183,17 +225,30 @@ static void compact(struct keeper *k)
     }
 }
 
-/* An idle broker has nothing to write, and nothing being written. */
+/* An idle broker has nothing to write, and nothing being written. When it has gone through all segments that
+ * have anything but what was written again, the log is as short as it can be, whatever that is. */
 static void follow_live_data(struct keeper *k, const struct journal_stat *stat)
 {
+    size_t share = stat->segment_size / TURN_SHARE;
     drop(k);
-    if (!takes_too_much(k, stat)) {
+    k->pressure = pressure_of(k, stat);
+    if (k->pressure == PRESSURE_NONE) {
         k->debt = 0;
         return;
     }
-    if (k->debt == 0 && stat->unsafe == 0 && !facts_are_there(k->facts))
-        k->debt = KEEPER_IDLE_SIZE;
-    compact(k);
+    bool is_idle = stat->unsafe == 0 && !facts_are_there(k->facts);
+    if (k->debt == 0 && is_idle && next_passage(k) <= k->stale)
+        k->debt = share / IDLE_SHARE;
+    compact(k, k->pressure == PRESSURE_HIGH ? HIGH_TURNS * share : share);
+    drop(k);
+}
+
+/* Near the bound a group is made only when what the last one has brought about is made good, or much of it:
+ * answers come as fast as space can follow. */
+static bool is_held(const struct keeper *k, const struct journal_stat *stat)
+{
+    return k->pressure == PRESSURE_HIGH && k->debt > 0 && journal_is_reading(k->journal) &&
+           facts_size(k->facts) < HIGH_TURNS * stat->segment_size / TURN_SHARE;
 }
 
 /* ---- groups ---- */
@@ -205,6 +260,7 @@ static void open_segment(struct keeper *k)
     if (k->opens || facts_are_there(k->facts) || !journal_wants_segment(j) || !journal_has_spare(j))
         return;
     k->opens = engine_checkpoint(k->engine, journal_next_segment(j), first_segment(k));
+    k->own += facts_size(k->facts);
     see_fresh(k);
 }
 
@@ -218,6 +274,11 @@ static bool is_due(struct keeper *k, uint64_t now_ms)
            now_ms >= k->lazy_since_ms + KEEPER_LAZY_MS;
 }
 
+static bool can_take(const struct keeper *k)
+{
+    return journal_is_ready(k->journal) && (!k->opens || journal_has_spare(k->journal));
+}
+
 /* Blocks go round between facts and journal; a very large one was needed once. */
 static uint8_t *empty_block(struct keeper *k, size_t *ret_capacity)
 {
@@ -228,6 +289,14 @@ static uint8_t *empty_block(struct keeper *k, size_t *ret_capacity)
     return NULL;
 }
 
+/* Bytes by which there are less of what lives than at the last group. */
+static uint64_t decline(struct keeper *k)
+{
+    uint64_t before = k->live;
+    k->live = engine_live_size(k->engine);
+    return before > k->live ? before - k->live : 0;
+}
+
 static void take(struct keeper *k, uint64_t now_ms)
 {
     uint8_t *data;
@@ -236,9 +305,12 @@ static void take(struct keeper *k, uint64_t now_ms)
     uint64_t position = facts_position(k->facts);
     see_fresh(k);
     facts_take(k->facts, empty, empty_capacity, &data, &size, &capacity);
-    k->debt += KEEPER_PACE * (position - k->taken - k->again);
+    uint64_t fresh = position - k->taken - k->again;
+    k->debt += KEEPER_PACE * (fresh + decline(k));
+    if (fresh > k->own)
+        k->stale = last_segment(k) + k->opens;
     k->taken = k->moved = position;
-    k->again = 0;
+    k->again = k->own = 0;
     k->lazy_since_ms = UINT64_MAX;
     journal_take(k->journal, now_ms, data, size, capacity, position, k->opens);
     k->opens = false;
@@ -257,10 +329,10 @@ void keeper_turn(struct keeper *k, uint64_t now_ms)
         return;
     }
     follow_live_data(k, &stat);
-    if (!is_due(k, now_ms) || !journal_is_ready(k->journal) || (k->opens && !journal_has_spare(k->journal)))
-        return;
-    take(k, now_ms);
-    open_segment(k);
+    if (is_due(k, now_ms) && can_take(k) && !is_held(k, &stat)) {
+        take(k, now_ms);
+        open_segment(k);
+    }
 }
 
 uint64_t keeper_deadline_ms(const struct keeper *k)

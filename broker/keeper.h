@@ -8,10 +8,10 @@
  *
  * Space: the log may take 2 x what lives in it and 3 segments, the reserve not counted. Above 1.5 x and 2
  * segments the oldest segment is gone through, piece by piece: what lives in it is written again by the
- * engine, KEEPER_PACE bytes at most for each new byte of facts (to read 64 counts as to write one). That is
- * enough: should all of a log's live bytes L lie in its oldest part, L / KEEPER_PACE are added until that has
- * been written again, and then there is nothing but garbage before it. When nobody asks for anything it goes
- * on by itself. */
+ * engine, KEEPER_PACE bytes at most for each byte of new facts, and for each by which there is less that
+ * lives (to read 64 counts as to write one). That is enough: should all live bytes L lie in the oldest part,
+ * then they have been written again, and all before that is garbage, when L / 4 are added, or L / 5 have
+ * gone; the bound has L / 2 to spare. When nobody asks for anything it goes on by itself. */
 #ifndef MQ_KEEPER_H
 #define MQ_KEEPER_H
 
@@ -22,11 +22,9 @@ struct keeper;
 
 enum {
     KEEPER_PACE = 4,
-    KEEPER_LAZY_MS = 5,           /* what nobody waits for is taken after that, */
-    KEEPER_LAZY_SIZE = 64 << 10,  /* ... or when it is so much */
-    KEEPER_TURN_SIZE = 1 << 20,   /* what is written again in a turn, at most; */
-    KEEPER_IDLE_SIZE = 256 << 10, /* ... in one in which there is nothing else to do */
-    KEEPER_BLOCK_MAX = 8 << 20,   /* a block of memory that is larger is not kept for the next groups */
+    KEEPER_LAZY_MS = 5,          /* what nobody waits for is taken after that, */
+    KEEPER_LAZY_SIZE = 64 << 10, /* ... or when it is so much */
+    KEEPER_BLOCK_MAX = 8 << 20,  /* a block of memory that is larger is not kept for the next groups */
     KEEPER_REASON_MAX = 200
 };
 

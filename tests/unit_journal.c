@@ -399,21 +399,6 @@ static void what_a_killed_broker_had_not_synced_is_synced_first(void)
     bench_free(&b);
 }
 
-static void nothing_is_written_behind_a_torn_end(void)
-{
-    struct bench old = bench_begun();
-    struct recover_found found = found_after(&old);
-    found.cut = 1;
-    bench_end(&old);
-    struct bench b = bench_found(old.fake, bench_options(0), found);
-    CHECK(journal_wants_segment(b.journal));
-    CHECK(!stat_of(&b).is_open);
-    put_group(&b, 100);
-    CHECK_EQUAL(journal_next_segment(b.journal), 3);
-    CHECK(has_group(b.fake, 2, SEGMENT_HEAD_SIZE, b.fill));
-    bench_free(&b);
-}
-
 static void a_beginning_that_fails_says_so(void)
 {
     struct bench old = bench_begun();
@@ -463,7 +448,6 @@ static const struct unit_test tests[] = {
     UNIT(a_failed_sync_ends_all_with_an_interval_too),
     UNIT(a_journal_goes_on_where_the_last_one_ended),
     UNIT(what_a_killed_broker_had_not_synced_is_synced_first),
-    UNIT(nothing_is_written_behind_a_torn_end),
     UNIT(a_beginning_that_fails_says_so),
     UNIT(without_memory_there_is_no_journal),
 };

@@ -47,10 +47,6 @@ endforeach()
 e2e_program(e2e_durable durable.c)
 e2e_test(e2e_durable e2e e2e_durable)
 
-e2e_program(e2e_torture torture.c torture_book.c)
-e2e_test(e2e_torture e2e e2e_torture)
-e2e_test(e2e_restarts e2e e2e_torture --restarts --kills 20)
-
 e2e_program(e2e_handle handle.c)
 threads_test(e2e_handle e2e_handle)
 e2e_program(e2e_async async.c)
