@@ -47,6 +47,17 @@ endforeach()
 e2e_program(e2e_durable durable.c)
 e2e_test(e2e_durable e2e e2e_durable)
 
+e2e_program(e2e_torture torture.c torture_book.c)
+e2e_test(e2e_torture e2e e2e_torture)
+e2e_test(e2e_restarts e2e e2e_torture --restarts --kills 20)
+
+# A disk that fails, and one that is full.
+add_library(faulty_disk MODULE tests/e2e/faulty_disk.c)
+target_link_libraries(faulty_disk PRIVATE ${CMAKE_DL_LIBS})
+e2e_test(e2e_sync_fails e2e ${CMAKE_CURRENT_LIST_DIR}/sync_fails.sh ${CMAKE_BINARY_DIR} $<TARGET_FILE:faulty_disk>)
+e2e_test(e2e_disk_full e2e ${CMAKE_CURRENT_LIST_DIR}/disk_full.sh ${CMAKE_BINARY_DIR})
+set_tests_properties(e2e_disk_full PROPERTIES SKIP_RETURN_CODE 77)
+
 e2e_program(e2e_handle handle.c)
 threads_test(e2e_handle e2e_handle)
 e2e_program(e2e_async async.c)
