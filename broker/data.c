@@ -148,6 +148,19 @@ static enum ending not_read(const struct data *d, enum recover_result result,
     return result == RECOVER_FAILED ? ENDING_DISK : ENDING_BAD;
 }
 
+/* All groups that are there fit together; but are there all that should be? */
+static enum ending judge_beginning(const struct data *d, const struct recover_found *found,
+                                   char error[OPTIONS_ERROR_MAX])
+{
+    if (found->first == 0 || found->is_salvaged || engine_may_start_at(d->engine, found->first))
+        return ENDING_OK;
+    snprintf(error, OPTIONS_ERROR_MAX,
+             "segments before %" PRIu64
+             " are missing in %.300s; mq-broker --salvage DIR goes on without them",
+             found->first, d->options->data);
+    return ENDING_BAD;
+}
+
 static enum ending read_back(struct data *d, struct recover_found *ret_found, char error[OPTIONS_ERROR_MAX])
 {
     uint64_t now_ms = machine_clock_ms();
@@ -156,6 +169,9 @@ static enum ending read_back(struct data *d, struct recover_found *ret_found, ch
     enum recover_result result = recover(&d->disk, &options, ret_found);
     if (result != RECOVER_OK)
         return not_read(d, result, ret_found, error);
+    enum ending ending = judge_beginning(d, ret_found, error);
+    if (ending != ENDING_OK)
+        return ending;
     r.told_ms = 0;
     tell_progress(&r);
     now_ms = machine_clock_ms();

@@ -88,6 +88,30 @@ serve
 check_stat q size 0
 stop
 
+# A first segment that is missing, though it is needed.
+seq 1 300 | while read -r n; do printf '%s %4000d\n' "$n" 0; done >items
+split -l 20 items part.
+serve
+for part in part.*; do
+    mq put q -l <"$part"
+done
+stop
+cp -r "$data" before-loss
+rm "$data/$(first_segment)"
+start_fails 78 "segments before "
+expect 78 mq-broker --check "$data"
+check [ "$(head -n 1 out)" = 'older segments are missing' ]
+expect 0 mq-broker --salvage "$data"
+expect 0 mq-broker --check "$data"
+serve
+mq get q --all >got
+check [ -s got ]
+! grep -qvxFf items got || fail 'something came back that was never put'
+stop
+rm -r "$data"
+mv before-loss "$data"
+expect 0 mq-broker --check "$data"
+
 # No head at all, nothing at all, and a newer format.
 name=$(first_segment)
 cp -r "$data" before
