@@ -77,6 +77,17 @@ void rig_go_through(struct rig *r, uint64_t segment, size_t budget)
     rig_take(r);
 }
 
+void rig_drop_segment(struct rig *r, uint64_t segment)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->group_count; i++)
+        if (r->groups[i].segment <= segment)
+            free(r->groups[i].block);
+        else
+            r->groups[kept++] = r->groups[i];
+    r->group_count = kept;
+}
+
 /* Those that are still with the engine. */
 static struct bytes facts_here(const struct rig *r)
 {

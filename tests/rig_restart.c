@@ -10,9 +10,11 @@
 
 enum { DESCRIBED_SIZE = 1 << 20 };
 
-/* A rig's log has no segments, but every log begins with a checkpoint. */
-static void replay_checkpoint(struct engine *e)
+/* A rig's log need not have segments, but every log begins with a checkpoint. */
+static void replay_checkpoint(const struct rig *r, struct engine *e)
 {
+    if (r->group_count && *(const uint8_t *)r->groups[0].facts.data == FACT_CHECKPOINT)
+        return;
     struct facts facts;
     const char *why;
     facts_init(&facts, true);
@@ -27,7 +29,7 @@ static struct engine *replay(const struct rig *r)
     const char *why = NULL;
     struct engine *e = engine_new(&r->options, RIG_EPOCH_MS + r->now_ms);
     CHECK(e != NULL);
-    replay_checkpoint(e);
+    replay_checkpoint(r, e);
     for (size_t i = 0; i < r->group_count; i++)
         if (!engine_replay(e, r->groups[i].facts, r->groups[i].segment, false, &why))
             rig_fail(__FILE__, __LINE__, "facts are refused: %s", why);

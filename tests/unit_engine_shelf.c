@@ -193,6 +193,32 @@ static void after_a_restart_a_backlog_larger_than_memory_is_there_and_memory_is_
     }
 }
 
+/* What compaction has written again comes last, and is older than all before. */
+static void what_was_moved_in_the_log_takes_its_place_and_can_be_put_away(void)
+{
+    const enum mq_kind kinds[] = {MQ_KIND_FIFO, MQ_KIND_LIFO};
+    for (size_t k = 0; k < 2; k++) {
+        struct rig r = begin(kinds[k], true);
+        bool is_down = kinds[k] == MQ_KIND_LIFO;
+        uint64_t id = is_down ? UINT64_MAX : 0;
+        rig_begin_segment(&r);
+        uint64_t old = r.segment;
+        put(&r, "q", 3 * MEMORY);
+        rig_begin_segment(&r);
+        put(&r, "q", 3 * MEMORY);
+        rig_go_through(&r, old, 1 << 20);
+        CHECK(!engine_needs(r.engine, old));
+        rig_drop_segment(&r, old);
+        rig_restart(&r);
+        check_memory(&r);
+        CHECK_EQUAL(look(&r).ready, 6 * MEMORY);
+        CHECK(look(&r).shelved > 4 * (uint64_t)LIMIT);
+        rig_resume(&r, SESSION(1));
+        get(&r, "q", 6 * MEMORY, is_down, &id);
+        rig_free(&r);
+    }
+}
+
 /* ---- looking ---- */
 
 static void a_peek_shows_both_ends_and_leaves_everything_where_it_is(void)
@@ -552,6 +578,7 @@ static const struct unit_test tests[] = {
     UNIT(large_bodies_leave_memory_like_small_ones),
     UNIT(what_was_taken_stays_in_memory_and_comes_back_to_its_place),
     UNIT(after_a_restart_a_backlog_larger_than_memory_is_there_and_memory_is_not_exceeded),
+    UNIT(what_was_moved_in_the_log_takes_its_place_and_can_be_put_away),
     UNIT(a_peek_shows_both_ends_and_leaves_everything_where_it_is),
     UNIT(a_walk_goes_through_what_is_away_page_by_page),
     UNIT(the_age_of_the_oldest_is_known_though_it_is_away),
