@@ -71,6 +71,7 @@ struct stock {
     void *scratch;             /* room for a chunk, while there is a shelf that was used */
     uint64_t away_count;       /* chunks on the shelf */
     uint64_t away_items, away_cost;
+    bool has_failed;        /* the last one could not be put away */
     const char *lost;       /* what is on the shelf cannot be got back, and why (static); NULL: it can */
     struct chunk *restored; /* where the next item goes that was known by itself before; NULL: nowhere yet */
     size_t restored_size;   /* bytes of all that went there */

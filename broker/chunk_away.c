@@ -56,6 +56,7 @@ struct chunk *chunk_put_away(struct stock *stock, struct chunk *chunk)
     if (!stock->scratch)
         stock->scratch = malloc(chunk_full_room);
     struct away *away = stock->scratch ? malloc(sizeof *away) : NULL;
+    stock->has_failed = true;
     if (!away)
         return NULL;
     *away = (struct away){.head = *chunk};
@@ -64,6 +65,7 @@ struct chunk *chunk_put_away(struct stock *stock, struct chunk *chunk)
         free(away);
         return NULL;
     }
+    stock->has_failed = false;
     away->head.is_away = true;
     replace(chunk, &away->head);
     chunk_free(stock, chunk);

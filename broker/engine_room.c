@@ -40,7 +40,7 @@ static size_t put_away_others(struct engine *e, size_t wanted, size_t least)
 
 static bool may_put_away(const struct engine *e)
 {
-    return e->stock.shelf && !e->stock.lost && e->now_ms >= e->room_retry_ms;
+    return e->stock.shelf && !e->stock.lost && (e->now_ms >= e->room_retry_ms || e->is_replaying);
 }
 
 void room_make(struct engine *e, struct queue *q, size_t cost)

@@ -252,8 +252,8 @@ enum mq_status walk_page(struct engine *e, struct call *call, struct queue *q, c
     struct page page = page_for(e, q, req);
     struct finds finds = {.after = req->after_number};
     struct order_copies copies = {.size_max = page.room + FAIR_SIZE};
-    bool ok = find_all(&finds, q, req->leased, &page) && fill(&page, q, &finds, &copies) &&
-              hand_over(call, &page);
+    bool ok =
+        find_all(&finds, q, req->leased, &page) && fill(&page, q, &finds, &copies) && hand_over(call, &page);
     order_free_copies(&q->order, &copies);
     free(finds.list);
     free(page.views);

@@ -24,6 +24,7 @@ struct order {
     struct chunk *walked; /* where order_fresh_after() found the last one; NULL: not in the list any more */
     struct chunk *first_away, *last_away; /* of the list: those on the shelf; NULL: none */
     size_t away_size;                     /* bytes of their records */
+    bool has_gaps;                        /* maybe some between those two may go as well */
     struct pile pile;
 };
 

@@ -5,7 +5,10 @@
  * Of a stack the bottom goes. What was taken, and what came back, never goes. */
 #include "order.h"
 
-enum { STEPS_MAX = 4096 }; /* chunks that are looked at before the search is given up */
+enum {
+    STEPS_MAX = 4096,     /* chunks that are looked at before the search is given up */
+    GAPS_AHEAD = 64 << 20 /* bytes that go at a time from between others, since these are searched for long */
+};
 
 static struct chunk *chunk_at(struct list_node *node)
 {
@@ -54,11 +57,13 @@ static size_t put_away_some(struct order *order, struct list_node *node, size_t 
         struct chunk *chunk = chunk_at(node);
         size_t more = saving(chunk), size = chunk->live_size;
         node = list_next(&order->chunks, node);
-        if (!may_go(order, chunk))
+        if (!may_go(order, chunk)) {
+            order->has_gaps |= chunk->fresh > 0 && chunk->fresh < chunk->live; /* one day it may */
             continue;
+        }
         struct chunk *away = chunk_put_away(order->stock, chunk);
         if (!away)
-            break;
+            break; /* has_failed */
         saved += more;
         order->away_size += size;
         include(order, away);
@@ -82,6 +87,20 @@ static size_t put_away_before(struct order *order, const struct chunk *end, size
     return put_away_some(order, start, count, wanted);
 }
 
+/* Older ones have come in between those that are away, or some of a stack were in hands when it was their
+ * turn: first where somebody is at work now, then wherever they are. */
+static size_t fill_gaps(struct order *order, size_t wanted)
+{
+    size_t saved = order->walked ? put_away_before(order, order->walked, wanted) : 0;
+    if (saved >= wanted || !order->first_away)
+        return saved;
+    size_t most = wanted - saved + GAPS_AHEAD;
+    order->has_gaps = false;
+    size_t more = put_away_some(order, &order->first_away->node, SIZE_MAX, most);
+    order->has_gaps |= more >= most || order->stock->has_failed;
+    return saved + more;
+}
+
 size_t order_put_away(struct order *order, size_t wanted)
 {
     size_t saved = 0;
@@ -94,8 +113,8 @@ size_t order_put_away(struct order *order, size_t wanted)
         saved = put_away_some(order, list_first(chunks), STEPS_MAX, wanted);
     if (order->kind == MQ_KIND_FIFO && saved < wanted)
         saved += put_away_before(order, order->first_away, wanted - saved);
-    if (order->walked && saved < wanted) /* where older ones come in between */
-        saved += put_away_before(order, order->walked, wanted - saved);
+    if (order->has_gaps && saved < wanted)
+        saved += fill_gaps(order, wanted - saved);
     return saved;
 }
 

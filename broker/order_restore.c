@@ -95,6 +95,7 @@ bool order_put_older(struct order *order, const struct put_item *put, uint64_t i
     order->count++;
     order->size += record_bytes(record->size);
     order->walked = chunk;
+    order->has_gaps = true;
     return true;
 }
 

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { LIMIT = 2 << 20, BODY = 100, BATCH = 256, FOLD = 20, MEMORY = LIMIT / 200 /* items, about */ };
+enum { LIMIT = 1 << 20, BODY = 100, BATCH = 256, FOLD = 20, MEMORY = LIMIT / 200 /* items, about */ };
 
 static struct fake_shelf fake;
 static bool may_exceed;
