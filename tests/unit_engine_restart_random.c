@@ -264,6 +264,8 @@ static void step(struct play *p)
     struct rig_step next = {.file = __FILE__, .line = __LINE__};
     if (one_in(p, 40))
         restart(p);
+    if (one_in(p, 80))
+        rig_begin_segment(r);
     if (one_in(p, 5))
         rig_run_to(r, r->now_ms + below(p, one_in(p, 10) ? 4000 : 60));
     read_replies(p);
