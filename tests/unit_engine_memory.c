@@ -1,6 +1,6 @@
 /* unit_engine_memory.c - the engine without memory: one scenario with every verb, run once for each of its
- * allocations with that one failing; and the same by an engine that is durable, whose facts are taken away
- * after each step, so that each needs memory.
+ * allocations with that one failing; and by an engine that is durable, once for each step, with no room for
+ * the facts of the next.
  *
  * Whatever fails says so (TEMPORARY for the request as such, NO_MEMORY as its answer, fewer items for a get
  * that was already promised some), has changed nothing, noted nothing, and succeeds when it is asked again.
@@ -27,6 +27,7 @@ struct seat {
 
 struct bench {
     struct engine *engine;
+    uint64_t steps, take_at, fails_then; /* durable: see take_facts() */
     uint64_t now_ms;
     struct seat seats[SEATS];
 };
@@ -53,18 +54,18 @@ static void note_answer(struct seat *seat, const struct answer *answer)
     }
 }
 
-/* There is always room for what is small, as a journal sees to it, and nothing more. What was postponed for
- * want of memory goes on then. */
+/* Once, facts are taken away, and only what is small has room: whatever needs more asks for memory then. */
 static void take_facts(struct bench *b)
 {
     const size_t spare = FACTS_SPARE + 2 * FACTS_HEAD;
     uint8_t *block;
     size_t size, capacity;
-    if (!facts_are_there(engine_facts(b->engine)))
-        return;
-    facts_take(engine_facts(b->engine), __real_malloc(spare), spare, &block, &size, &capacity);
-    free(block);
-    engine_taken(b->engine, b->now_ms);
+    if (++b->steps == b->take_at && facts_are_there(engine_facts(b->engine))) {
+        facts_take(engine_facts(b->engine), __real_malloc(spare), spare, &block, &size, &capacity);
+        free(block);
+        malloc_fails_at = malloc_calls + b->fails_then;
+    }
+    engine_taken(b->engine, b->now_ms); /* what was postponed goes on */
 }
 
 static void settle(struct bench *b)
@@ -386,18 +387,11 @@ static void run(struct bench *b)
     check_nothing_is_lost(b);
 }
 
-/* The whole scenario, with this allocation failing (0: none). Returns how many there were. */
-static uint64_t run_failing(uint64_t number, bool is_durable)
+static struct bench run_all(struct engine_options options, uint64_t take_at, uint64_t fails_then)
 {
-    static struct bench b;
-    struct engine_options options;
-    engine_options_default(&options);
+    struct bench b = {.now_ms = 1000, .take_at = take_at, .fails_then = fails_then};
     options.resume_grace_ms = GRACE_MS;
-    options.is_durable = is_durable;
-    memset(&b, 0, sizeof b);
     malloc_calls = malloc_failures = failures_seen = 0;
-    malloc_fails_at = number;
-    b.now_ms = 1000;
     b.engine = engine_new(&options, b.now_ms);
     if (!b.engine) {
         CHECK(has_failed());
@@ -405,29 +399,46 @@ static uint64_t run_failing(uint64_t number, bool is_durable)
     }
     CHECK(b.engine != NULL);
     run(&b);
-    uint64_t calls = malloc_calls;
     engine_free(b.engine);
-    CHECK_EQUAL(malloc_failures, number > 0 && number <= calls);
     malloc_fails_at = 0;
-    return calls;
+    return b;
 }
 
-static void run_all(bool is_durable)
+/* The whole scenario, with this allocation failing (0: none). Returns how many there were. */
+static uint64_t run_failing(uint64_t number, bool is_durable)
 {
-    uint64_t count = run_failing(0, is_durable);
-    CHECK(count > 100);
-    for (uint64_t number = 1; number <= count; number++)
-        run_failing(number, is_durable);
+    struct engine_options options;
+    engine_options_default(&options);
+    options.is_durable = is_durable;
+    malloc_fails_at = number;
+    run_all(options, 0, 0);
+    CHECK_EQUAL(malloc_failures, number > 0 && number <= malloc_calls);
+    return malloc_calls;
 }
 
 static void whichever_allocation_fails_nothing_is_lost_and_all_goes_on(void)
 {
-    run_all(false);
+    for (int is_durable = 0; is_durable < 2; is_durable++) {
+        uint64_t count = run_failing(0, is_durable);
+        CHECK(count > 100);
+        for (uint64_t number = 1; number <= count; number++)
+            run_failing(number, is_durable);
+    }
 }
 
 static void what_could_not_be_noted_has_not_happened(void)
 {
-    run_all(true);
+    struct engine_options options;
+    engine_options_default(&options);
+    options.is_durable = true;
+    uint64_t steps = run_all(options, 0, 0).steps, failures = 0;
+    CHECK(steps > 100);
+    for (uint64_t step = 1; step <= steps; step++)
+        for (uint64_t fails_then = 1; fails_then <= 3; fails_then++) {
+            run_all(options, step, fails_then);
+            failures += malloc_failures;
+        }
+    CHECK(failures > steps);
 }
 
 static const struct unit_test tests[] = {
