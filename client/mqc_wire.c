@@ -256,7 +256,10 @@ static unsigned next_event(struct wire *w)
 {
     uint8_t frame[6];
     uint16_t event = 0;
-    int size = zmq_recv(w->monitor, frame, sizeof frame, ZMQ_DONTWAIT);
+    int size;
+    do
+        size = zmq_recv(w->monitor, frame, sizeof frame, ZMQ_DONTWAIT);
+    while (size < 0 && errno == EINTR);
     if (size < 0 && errno == EAGAIN)
         w->has_events = false;
     if (size != sizeof frame)
@@ -480,13 +483,17 @@ static bool connect_if_wanted(struct mqc *m)
 
 /* What has arrived counts even if the connection ended after it, hence it is read first. That it has ended
  * must be known before anything is sent, or a request would have left for a broker that is gone: so only a
- * turn that follows a poll may do without asking the monitor. */
+ * turn that follows a poll may do without asking the monitor. Nobody may sleep on a new monitor that was
+ * never asked: libzmq signals only to readers who have found nothing. A whole conversation may have taken
+ * place in the turn that has made the connection, and its end, too. */
 void wire_turn(struct mqc *m)
 {
     receive_all(m);
     m->wire.has_events |= !m->wire.was_polled;
     m->wire.was_polled = false;
     watch(m);
-    while (connect_if_wanted(m) || send_all(m))
+    while (connect_if_wanted(m) || send_all(m)) {
         receive_all(m);
+        watch(m);
+    }
 }
