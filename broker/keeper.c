@@ -77,23 +77,20 @@ static void fail(struct keeper *k, uint64_t now_ms, const char *what)
     k->has_failed = true;
 }
 
+/* The text stays as it is as long as an answer may have it. */
 static void refuse(struct keeper *k, uint64_t now_ms, int error)
 {
+    bool is_disk_full = error == -ENOSPC || error == -EDQUOT;
     if (error == k->refused)
         return;
     k->refused = error;
-    snprintf(k->reason, sizeof k->reason, "%s",
-             error == -ENOSPC ? "disk is full"
-             : error          ? strerror(-error)
-                              : "");
-    engine_refuse_puts(k->engine, now_ms, error ? k->reason : NULL);
+    engine_refuse_puts(k->engine, now_ms, is_disk_full ? "disk is full" : error ? strerror(-error) : NULL);
 }
 
 /* False: all is over. */
 static bool tell_engine(struct keeper *k, uint64_t now_ms, const struct journal_stat *stat)
 {
-    k->has_failed |=
-        engine_failure(k->engine) != NULL; /* for a reason of its own: nothing may be written again */
+    k->has_failed |= engine_failure(k->engine) != NULL; /* it may have failed for a reason of its own */
     if (k->has_failed)
         return false;
     if (k->facts->is_broken)
@@ -128,6 +125,8 @@ static enum pressure pressure_of(struct keeper *k, const struct journal_stat *st
     uint64_t bound = 2 * live + 3 * segment, limit = live + live / 2 + 2 * segment;
     if (live >= segment / 3 * 2 && live < 2 * segment)
         limit = 2 * live + segment;
+    if (stat->state == JOURNAL_FULL) /* then all that is garbage counts */
+        limit = live + live / 8 + 2 * segment;
     journal_limit(k->journal, bound);
     if (stat->log <= limit)
         return PRESSURE_NONE;

@@ -31,6 +31,7 @@ struct bench {
     struct keeper *keeper;
     struct journal_handle open[JOURNAL_HANDS];
     uint64_t now_ms;
+    int client; /* which one it is */
     struct session *session;
     uint64_t number;     /* of the last request */
     uint64_t answered;   /* answers that were read */
@@ -155,7 +156,7 @@ static inline void say_hello(struct bench *b, bool resume)
                           .next_number = resume ? b->number + 1 : 0};
     struct welcome welcome;
     void *old_peer;
-    memset(hello.id, 7, sizeof hello.id);
+    memset(hello.id, b->client + 1, sizeof hello.id);
     CHECK_EQUAL(engine_hello(b->engine, b->now_ms, &hello, b, &b->session, &old_peer, &welcome), MQ_OK);
 }
 
@@ -181,7 +182,7 @@ static inline void read_answers(struct bench *b)
 static inline void submit(struct bench *b, struct request *request)
 {
     const char *why = NULL;
-    struct range all = {1, b->number};
+    struct range all = {1, b->answered}; /* in order */
     if (!b->session)
         say_hello(b, b->number > 0);
     request->number = ++b->number;
