@@ -107,14 +107,19 @@ struct reading {
     uint64_t bytes, began_ms, told_ms;
 };
 
+static void tell_systemd(const char *what, uint64_t bytes)
+{
+    sd_notifyf(0, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=%s the data directory: %" PRIu64 " MiB", what,
+               bytes >> 20);
+}
+
 static void tell_progress(struct reading *r)
 {
     uint64_t now_ms = machine_clock_ms();
     if (now_ms - r->told_ms < PROGRESS_MS)
         return;
     r->told_ms = now_ms;
-    sd_notifyf(0, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=reading the data directory: %" PRIu64 " MiB",
-               r->bytes >> 20);
+    tell_systemd("reading", r->bytes);
 }
 
 static bool on_group(void *context, const struct recover_group *group, const char **ret_why)
@@ -172,8 +177,7 @@ static enum ending read_back(struct data *d, struct recover_found *ret_found, ch
     enum ending ending = judge_beginning(d, ret_found, error);
     if (ending != ENDING_OK)
         return ending;
-    r.told_ms = 0;
-    tell_progress(&r);
+    tell_systemd("reading", r.bytes);
     now_ms = machine_clock_ms();
     if (!engine_begin(d->engine, now_ms))
         return no_memory(d, error);
@@ -218,16 +222,18 @@ static enum ending begin_writing(struct data *d, const struct recover_found *fou
 static enum ending write_first(struct data *d, char error[OPTIONS_ERROR_MAX])
 {
     uint64_t now_ms = machine_clock_ms(), until_ms = now_ms + FIRST_WAIT_MS;
+    struct journal_stat stat;
     data_turn(d, now_ms);
     while (d->state == JOURNAL_OK && data_is_busy(d) && now_ms < until_ms) {
         struct pollfd item = {.fd = data_descriptor(d), .events = POLLIN};
-        poll(&item, 1, PROGRESS_MS);
+        if (poll(&item, 1, PROGRESS_MS) == 0)
+            tell_systemd("preparing", d->options->segment_size);
         now_ms = machine_clock_ms();
         data_turn(d, now_ms);
     }
-    struct journal_stat stat;
     journal_stat(d->journal, &stat);
-    return stat.state == JOURNAL_FAILED ? disk_failed(d, "write to", stat.error, error) : ENDING_OK;
+    bool is_useless = stat.state == JOURNAL_FAILED || (stat.state == JOURNAL_FULL && !stat.is_open);
+    return is_useless ? disk_failed(d, "write to", stat.error, error) : ENDING_OK;
 }
 
 enum ending data_begin(struct data *d, struct engine *engine, char error[OPTIONS_ERROR_MAX])
