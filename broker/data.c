@@ -26,6 +26,7 @@ struct data {
     struct disk disk;
     bool has_disk;
     struct shelf shelf;
+    int shelf_error; /* as last logged */
     struct journal *journal;
     struct crew *crew;
     struct keeper *keeper;
@@ -59,7 +60,12 @@ static enum ending open_disk(struct data *d, char error[OPTIONS_ERROR_MAX])
     if (rc < 0)
         return disk_failed(d, "lock", rc, error);
     rc = shelf_open(d->options->data, &(struct shelf_options){0}, &d->shelf);
-    return rc < 0 ? disk_failed(d, "make a file in", rc, error) : ENDING_OK;
+    if (rc < 0)
+        return disk_failed(d, "make a file in", rc, error);
+    if (!shelf_stat(&d->shelf).has_holes)
+        log_event(d->log, LOG_WARN, "shelf",
+                  LOG_FIELDS(log_text("why", "no holes in files: its space comes back late")));
+    return ENDING_OK;
 }
 
 enum ending data_open(const struct options *options, struct log *log, struct data **ret_data,
@@ -269,19 +275,36 @@ static const char *state_name(enum journal_state state)
 static void log_state(struct data *d, const struct journal_stat *stat)
 {
     static const enum log_level levels[] = {LOG_INFO, LOG_WARN, LOG_ERROR};
-    if (stat->state == d->state)
+    const char *why = stat->error ? strerror(-stat->error) : "";
+    enum journal_state state = stat->state;
+    if (state != JOURNAL_FAILED && engine_failure(d->engine)) { /* for another reason than the log's */
+        state = JOURNAL_FAILED;
+        why = engine_failure(d->engine);
+    }
+    if (state == d->state)
         return;
-    d->state = stat->state;
-    log_event(d->log, levels[stat->state], "data",
-              LOG_FIELDS(log_text("state", state_name(stat->state)),
-                         log_text("why", stat->error ? strerror(-stat->error) : "")));
+    d->state = state;
+    log_event(d->log, levels[state], "data",
+              LOG_FIELDS(log_text("state", state_name(state)), log_text("why", why)));
+}
+
+/* What cannot be put away stays in memory, and puts wait. */
+static void log_shelf(struct data *d)
+{
+    int error = shelf_stat(&d->shelf).error;
+    if (error == d->shelf_error)
+        return;
+    d->shelf_error = error;
+    log_event(
+        d->log, error ? LOG_WARN : LOG_INFO, "shelf",
+        LOG_FIELDS(log_text("state", error ? "full" : "ok"), log_text("why", error ? strerror(-error) : "")));
 }
 
 static void tell_engine(struct data *d, const struct journal_stat *stat)
 {
     bool has_interval = d->options->sync_interval_ms > 0;
     struct data_stat told = {.sync = mq_bytes(has_interval ? "interval" : "always"),
-                             .state = mq_bytes(state_name(stat->state)),
+                             .state = mq_bytes(state_name(d->state)),
                              .sync_interval_ms = d->options->sync_interval_ms,
                              .log_segments = stat->segments,
                              .log_bytes = stat->size,
@@ -299,6 +322,7 @@ void data_turn(struct data *d, uint64_t now_ms)
     crew_turn(d->crew, now_ms);
     journal_stat(d->journal, &stat);
     log_state(d, &stat);
+    log_shelf(d);
     tell_engine(d, &stat);
 }
 
