@@ -50,14 +50,20 @@ static void put_many(struct mqc_queue *queue)
 /* Takes all numbers from `first` on, in order, and no more. */
 static void take_numbers(struct mqc_queue *queue, int first, int end)
 {
-    for (int i = first; i < end; i++) {
-        struct mqc_item *item = get_item(queue);
-        int number = -1;
-        memcpy(&number, mqc_item_body(item), sizeof number);
-        CHECK_EQUAL(number, i);
-        CHECK_EQUAL(mqc_item_deliveries(item), 1);
-        CHECK_EQUAL(mqc_task_done(item), MQ_OK);
+    enum { AT_ONCE = 100 };
+    struct mqc_item *items[AT_ONCE];
+    while (first < end) {
+        size_t count = 0;
+        OK(mqc_get_many(queue, AT_ONCE, LIMIT_MS, items, &count));
+        for (size_t i = 0; i < count; i++) {
+            int number = -1;
+            memcpy(&number, mqc_item_body(items[i]), sizeof number);
+            CHECK_EQUAL(number, first++);
+            CHECK_EQUAL(mqc_item_deliveries(items[i]), 1);
+        }
+        CHECK_EQUAL(mqc_task_done_many(items, count, NULL), MQ_OK);
     }
+    CHECK_EQUAL(first, end);
 }
 
 static void check_all_is_there_after(void (*trouble)(void), const char *name)
