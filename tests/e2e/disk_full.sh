@@ -21,14 +21,14 @@ fi
 inside="nsenter -t $holder -m $own --wd=$scratch"
 start
 
-body=$(head -c 10000 /dev/zero | tr '\0' x)
+body=$(head -c 100000 /dev/zero | tr '\0' x)
 stored=0
 while mq put q "$body" 2>err; do
     stored=$((stored + 1))
     [ "$stored" -lt 5000 ] || fail "the disk never got full"
 done
 grep -qF "disk is full" err || fail "not the reason: $(cat err)"
-[ "$stored" -gt 300 ] || fail "full after $stored items only"
+[ "$stored" -gt 30 ] || fail "full after $stored items only"
 stat_is data full
 expect 75 mq put q one
 expect 75 mq put q one -t 1

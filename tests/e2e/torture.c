@@ -229,7 +229,8 @@ static void start_producer(uint32_t index)
     child_start(&producers[index], produce, &roles[index]);
 }
 
-/* Its session is over when the grace is; until then nobody gets what it held. */
+/* Its session is over when the grace is; until then nobody gets what it held. (The grace is long, so that a
+ * slow machine, where a client needs a while to come back, does not look like a broken promise.) */
 static void kill_a_client(void)
 {
     uint32_t index = (uint32_t)below(BOOK_QUEUES - 1);
@@ -338,7 +339,8 @@ int main(int argc, char **argv)
         else
             return usage();
     }
-    static const char *const arguments[] = {"--segment-size", "1M", "--log-level", "warn", NULL};
+    static const char *const arguments[] = {"--segment-size", "1M",  "--log-level", "warn",
+                                            "--resume-grace", "15s", NULL};
     REQUIRE(setenv("E2E_DATA", "always", 1) == 0); /* server_start() gives it a data directory */
     book = shared_memory(sizeof *book);
     server_start(&server, arguments);
