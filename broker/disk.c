@@ -1,6 +1,5 @@
-/* disk.c - a directory of the file system, by its descriptor: renaming or moving it does not confuse anybody.
- *
- * Which file a handle is, is the descriptor itself. */
+/* disk.c - a directory of the file system, by its descriptor: it may be renamed or moved meanwhile. Handles
+ * are descriptors. */
 #include "disk.h"
 
 #include <assert.h>

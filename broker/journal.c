@@ -62,7 +62,8 @@ void journal_fail(struct journal *j, int error)
 
 bool journal_is_room_error(int error)
 {
-    return error == -ENOSPC || error == -EDQUOT || error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+    return error == -ENOSPC || error == -EDQUOT || error == -EFBIG || /* of the disk, and of limits on it */
+           error == -EMFILE || error == -ENFILE || error == -ENOMEM;
 }
 
 void journal_no_room(struct journal *j, int error)

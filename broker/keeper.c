@@ -46,6 +46,7 @@ struct keeper {
         dropping_at; /* ... up to this one they may go when all up to here was taken; 0: none */
     /* Positions: behind the last group, behind what was written again last, behind what is new. */
     uint64_t taken, moved, fresh;
+    size_t group_size; /* of the largest of the last groups */
     char reason[KEEPER_REASON_MAX];
 };
 
@@ -278,11 +279,12 @@ static bool can_take(const struct keeper *k)
     return journal_is_ready(k->journal) && (!k->opens || journal_has_spare(k->journal));
 }
 
-/* Blocks go round between facts and journal; a very large one was needed once. */
-static uint8_t *empty_block(struct keeper *k, size_t *ret_capacity)
+/* Blocks go round between facts and journal; one that is much larger than groups are by now is not kept. */
+static uint8_t *empty_block(struct keeper *k, size_t size, size_t *ret_capacity)
 {
     uint8_t *block = journal_give_back(k->journal, ret_capacity);
-    if (!block || *ret_capacity <= KEEPER_BLOCK_MAX)
+    k->group_size = size > k->group_size ? size : k->group_size - k->group_size / 16;
+    if (!block || *ret_capacity <= KEEPER_BLOCK_MIN || *ret_capacity / 4 <= k->group_size)
         return block;
     free(block);
     return NULL;
@@ -300,7 +302,7 @@ static void take(struct keeper *k, uint64_t now_ms)
 {
     uint8_t *data;
     size_t size, capacity, empty_capacity = 0;
-    uint8_t *empty = empty_block(k, &empty_capacity);
+    uint8_t *empty = empty_block(k, facts_size(k->facts), &empty_capacity);
     uint64_t position = facts_position(k->facts);
     see_fresh(k);
     facts_take(k->facts, empty, empty_capacity, &data, &size, &capacity);

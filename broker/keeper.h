@@ -24,7 +24,7 @@ enum {
     KEEPER_PACE = 4,
     KEEPER_LAZY_MS = 5,          /* what nobody waits for is taken after that, */
     KEEPER_LAZY_SIZE = 64 << 10, /* ... or when it is so much */
-    KEEPER_BLOCK_MAX = 8 << 20,  /* a block of memory that is larger is not kept for the next groups */
+    KEEPER_BLOCK_MIN = 1 << 20,  /* a block of memory so large is kept whatever groups are like */
     KEEPER_REASON_MAX = 200
 };
 

@@ -1,11 +1,13 @@
-/* unit_crew.c - the journal's threads on a real directory. */
+/* unit_crew.c - the journal's threads, on a real directory and on a fake disk. */
 #include "crew.h"
+#include "fake_disk.h"
 #include "unit.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { SEGMENT = 256 << 10, DEADLINE_MS = 30000 };
@@ -118,8 +120,91 @@ static void a_second_broker_does_not_get_the_directory(void)
     bench_end(&b);
 }
 
+static bool has_dropped(const struct bench *b)
+{
+    return journal_first_segment(b->journal) == journal_next_segment(b->journal) - 2;
+}
+
+/* Reads all of the oldest segment while groups are written. */
+static void read_oldest(struct bench *b)
+{
+    uint64_t offset = 0, segment = journal_first_segment(b->journal);
+    struct bytes facts;
+    while (offset != UINT64_MAX)
+        if (!journal_read(b->journal, segment, offset, &facts, &offset))
+            put_group(b, 3000);
+        else if (facts.size)
+            CHECK_EQUAL(((const uint8_t *)facts.data)[facts.size - 1], 1);
+}
+
+static void both_hands_work_at_the_same_time(void)
+{
+    struct bench b;
+    bench_begin(&b);
+    while (journal_next_segment(b.journal) < 5)
+        put_group(&b, 5000);
+    for (int i = 0; i < 10; i++) {
+        read_oldest(&b);
+        journal_drop(b.journal, journal_next_segment(b.journal) - 3);
+        turn_until(&b, has_dropped);
+        while (journal_next_segment(b.journal) - journal_first_segment(b.journal) < 5)
+            put_group(&b, 5000);
+    }
+    turn_until(&b, is_safe);
+    bench_end(&b);
+}
+
+static bool has_failed(const struct bench *b)
+{
+    struct journal_stat stat;
+    journal_stat(b->journal, &stat);
+    return stat.state == JOURNAL_FAILED;
+}
+
+static void a_failure_wakes_the_loop_too(void)
+{
+    struct fake_disk *fake = fake_disk_new();
+    struct recover_found found = {0};
+    struct journal_files files = {0};
+    struct journal_options options = {.segment_size = SEGMENT, .reserve = 2, .salt = 5};
+    struct bench b = {.disk = fake_disk_calls(fake)};
+    b.journal = journal_new(&options, &found, &files, 0);
+    b.crew = crew_new(b.journal, &b.disk);
+    put_group(&b, 5000);
+    turn_until(&b, is_safe);
+    fake_disk_fail(fake, FAKE_SYNC, 1, EIO, true);
+    turn_until(&b, is_ready);
+    put_group(&b, 5000);
+    turn_until(&b, has_failed);
+    CHECK_EQUAL(journal_safe(b.journal), 5000);
+    crew_free(b.crew);
+    journal_free(b.journal);
+    CHECK_EQUAL(fake_disk_handles(fake), 0);
+    fake_disk_free(fake);
+}
+
+static void without_descriptors_it_does_not_start(void)
+{
+    struct bench b;
+    struct rlimit old, low;
+    bench_begin(&b);
+    CHECK_EQUAL(getrlimit(RLIMIT_NOFILE, &old), 0);
+    low = (struct rlimit){.rlim_cur = 0, .rlim_max = old.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &low);
+    struct crew *crew = crew_new(b.journal, &b.disk);
+    int error = errno;
+    setrlimit(RLIMIT_NOFILE, &old);
+    CHECK(crew == NULL);
+    CHECK_EQUAL(error, EMFILE);
+    crew_free(NULL);
+    bench_end(&b);
+}
+
 static const struct unit_test tests[] = {
     UNIT(groups_become_safe_and_the_descriptor_tells),
+    UNIT(both_hands_work_at_the_same_time),
+    UNIT(a_failure_wakes_the_loop_too),
+    UNIT(without_descriptors_it_does_not_start),
     UNIT(it_ends_while_a_job_is_under_way),
     UNIT(a_second_broker_does_not_get_the_directory),
 };
