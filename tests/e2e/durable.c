@@ -10,7 +10,10 @@
 #include "client.h"
 #include "server.h"
 
+enum { INTERVAL_MS = 200 };
+
 static struct server server;
+static bool has_interval;
 
 static void kill_and_restart(void)
 {
@@ -71,6 +74,8 @@ static void check_all_is_there_after(void (*trouble)(void), const char *name)
     struct mqc *mqc = client_open(server.tcp);
     struct mqc_queue *queue = queue_open(mqc, name);
     put_many(queue);
+    if (has_interval && trouble == kill_and_restart)
+        all_is_on_disk(mqc);
     mqc_queue_close(queue);
     mqc_close(mqc);
     trouble();
@@ -79,6 +84,8 @@ static void check_all_is_there_after(void (*trouble)(void), const char *name)
     CHECK_EQUAL(stat_of(queue).size, MANY);
     take_numbers(queue, 0, MANY);
     CHECK_EQUAL(try_get(queue, MQ_NOWAIT), MQ_EMPTY);
+    if (has_interval)
+        all_is_on_disk(mqc);
     trouble();
     CHECK_EQUAL(stat_of(queue).unfinished, 0);
     CHECK_EQUAL(stat_of(queue).done, MANY);
@@ -268,6 +275,24 @@ static void stat_tells_how_it_is_written(void)
     mqc_close(mqc);
 }
 
+static void an_answer_does_not_wait_for_the_interval(void)
+{
+    struct mqc *mqc = client_open(server.tcp);
+    struct mqc_queue *queue = queue_open(mqc, "at-once");
+    struct mqc_broker_stat stat = broker_stat_of(mqc);
+    CHECK(strcmp(stat.sync, "interval") == 0);
+    CHECK_EQUAL(stat.sync_interval_ms, INTERVAL_MS);
+    bool was_unsafe = false;
+    for (int i = 0; i < 100; i++) {
+        put_text(queue, "x");
+        was_unsafe |= broker_stat_of(mqc).unsafe_bytes > 0;
+    }
+    CHECK(was_unsafe);
+    all_is_on_disk(mqc);
+    mqc_queue_close(queue);
+    mqc_close(mqc);
+}
+
 static void a_broker_with_data_sleeps_when_nothing_happens(void)
 {
     uint64_t before = 1, after = 0;
@@ -276,25 +301,43 @@ static void a_broker_with_data_sleeps_when_nothing_happens(void)
                LIMIT_MS);
 }
 
-static const struct unit_test tests[] = {
-    UNIT(ten_thousand_items_are_all_there_and_in_order_after_a_kill),
-    UNIT(ten_thousand_items_are_all_there_and_in_order_after_a_stop),
-    UNIT(what_is_done_stays_done),
-    UNIT(a_queue_is_as_it_was),
-    UNIT(ids_are_not_given_twice),
-    UNIT(a_client_goes_on_with_what_it_held_and_waited_for),
-    UNIT(what_a_client_held_that_does_not_come_back_is_anothers),
-    UNIT(a_second_broker_is_refused_and_the_first_goes_on),
-    UNIT(what_cannot_be_a_directory_is_refused),
-    UNIT(stat_tells_how_it_is_written),
-    UNIT(a_broker_with_data_sleeps_when_nothing_happens),
-};
-
-int main(void)
+static int run_always(void)
 {
-    setenv("E2E_DATA", "always", 1);
+    static const struct unit_test tests[] = {
+        UNIT(ten_thousand_items_are_all_there_and_in_order_after_a_kill),
+        UNIT(ten_thousand_items_are_all_there_and_in_order_after_a_stop),
+        UNIT(what_is_done_stays_done),
+        UNIT(a_queue_is_as_it_was),
+        UNIT(ids_are_not_given_twice),
+        UNIT(a_client_goes_on_with_what_it_held_and_waited_for),
+        UNIT(what_a_client_held_that_does_not_come_back_is_anothers),
+        UNIT(a_second_broker_is_refused_and_the_first_goes_on),
+        UNIT(what_cannot_be_a_directory_is_refused),
+        UNIT(stat_tells_how_it_is_written),
+        UNIT(a_broker_with_data_sleeps_when_nothing_happens),
+    };
+    return unit_run("durable", tests, sizeof tests / sizeof *tests);
+}
+
+static int run_interval(void)
+{
+    static const struct unit_test tests[] = {
+        UNIT(ten_thousand_items_are_all_there_and_in_order_after_a_kill),
+        UNIT(ten_thousand_items_are_all_there_and_in_order_after_a_stop),
+        UNIT(an_answer_does_not_wait_for_the_interval),
+        UNIT(a_broker_with_data_sleeps_when_nothing_happens),
+    };
+    return unit_run("durable_interval", tests, sizeof tests / sizeof *tests);
+}
+
+int main(int argc, char **argv)
+{
+    char sync[32];
+    has_interval = argc > 1 && strcmp(argv[1], "interval") == 0;
+    snprintf(sync, sizeof sync, "interval=%dms", INTERVAL_MS);
+    setenv("E2E_DATA", has_interval ? sync : "always", 1);
     server_start(&server, NULL);
-    int failed = unit_run("durable", tests, sizeof tests / sizeof *tests);
+    int failed = has_interval ? run_interval() : run_always();
     server_end(&server);
     return failed;
 }

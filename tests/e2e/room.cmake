@@ -46,6 +46,7 @@ endforeach()
 
 e2e_program(e2e_durable durable.c)
 e2e_test(e2e_durable e2e e2e_durable)
+e2e_test(e2e_durable_interval e2e e2e_durable interval)
 
 e2e_program(e2e_torture torture.c torture_book.c)
 e2e_test(e2e_torture e2e e2e_torture)
