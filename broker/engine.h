@@ -36,6 +36,7 @@ struct engine_options {
     const struct shelf *shelf; /* for what waits long and has no room in memory; borrowed; NULL: none */
     uint64_t backlog_max;      /* bytes of facts that were not taken away yet; above it puts wait */
     bool is_durable;           /* facts are made, for a journal: see "what must survive" below */
+    bool is_forgetful;         /* replies may leave before they are safe, and may have before a restart */
 };
 
 void engine_options_default(struct engine_options *options);
@@ -118,6 +119,10 @@ bool engine_may_start_at(const struct engine *e, uint64_t first);
 /* Begins, after the last group. To be called once, before anything else but engine_replay(); in an engine
  * that is not durable it need not be. False: out of memory. */
 bool engine_begin(struct engine *e, uint64_t now_ms);
+
+/* From now on the broker can be reached: who could not come back before has all the time that it was to have
+ * then. */
+void engine_open(struct engine *e, uint64_t now_ms);
 
 /* From now on facts go to this segment. Writes the checkpoint that it begins with; no facts may be there.
  * False: out of memory, nothing happened. `first`: the oldest segment that is still needed. */

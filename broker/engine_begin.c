@@ -68,10 +68,17 @@ static void begin_queue(struct queue *q)
     t->returned = t->gets - t->done - q->leased;
 }
 
+void engine_open(struct engine *e, uint64_t now_ms)
+{
+    engine_clock(e, now_ms);
+    session_postpone_all(e, now_ms - e->begun_ms - e->postponed_ms);
+}
+
 bool engine_begin(struct engine *e, uint64_t now_ms)
 {
     assert(now_ms >= e->now_ms);
-    e->now_ms = now_ms;
+    e->now_ms = e->begun_ms = now_ms;
+    e->postponed_ms = 0;
     for (struct list_node *n = list_first(&e->session_list); n; n = list_next(&e->session_list, n))
         begin_session(e, CONTAINER_OF(n, struct session, of_engine));
     for (size_t i = 0; i < e->queues.count; i++)

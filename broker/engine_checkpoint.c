@@ -87,13 +87,14 @@ bool engine_checkpoint(struct engine *e, uint64_t segment, uint64_t first)
     facts_add_lazily(facts, &(struct fact){.kind = FACT_IDS, .first_id = ids_until});
     write_queues(e);
     write_sessions(e);
-    if (facts->is_broken || !facts_reserve(facts, 0)) {
+    if (facts->is_broken || !facts_reserve(facts, FACT_SIZE_MAX)) {
         facts_undo(facts, mark);
         return false;
     }
     facts_count(facts, 0);
     e->checkpoint_size = facts_size(facts);
     e->segment = segment;
+    note_next_ids(e);
     return true;
 }
 

@@ -107,12 +107,25 @@ void note_gone_away(struct engine *e, const struct queue *q, const struct order_
 }
 
 /* Ids are taken from blocks, each of which is noted long before the first of its ids is given. */
+static bool wants_ids(const struct engine *e)
+{
+    return e->ids_until <= e->next_item + IDS_BLOCK / 2;
+}
+
 static void note_ids(struct engine *e)
 {
-    if (e->ids_until > e->next_item + IDS_BLOCK / 2)
+    if (!wants_ids(e))
         return;
     e->ids_until = e->next_item + IDS_BLOCK;
     facts_add(&e->facts, &(struct fact){.kind = FACT_IDS, .first_id = e->ids_until});
+}
+
+void note_next_ids(struct engine *e)
+{
+    if (!wants_ids(e))
+        return;
+    e->ids_until = e->next_item + IDS_BLOCK;
+    facts_add_lazily(&e->facts, &(struct fact){.kind = FACT_IDS, .first_id = e->ids_until});
 }
 
 void note_stored_begin(struct engine *e, const struct call *call, const struct queue *q)

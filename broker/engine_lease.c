@@ -215,10 +215,13 @@ void lease_return(struct engine *e, struct lease *lease, bool untouched, bool re
         end_lease(e, lease);
 }
 
-/* Its queue is being removed, and the item with it. */
+/* Its queue is being removed, and the item with it. The answer that gave the item, if it is still to be told,
+ * tells that much: see note_lease_over(). */
 void lease_revoke(struct engine *e, struct lease *lease)
 {
     struct queue *q = lease->queue;
+    if (lease->call)
+        lease->call->position = e->facts.needed;
     struct item *item = let_go(e, lease);
     struct size_pair size = item_size(item);
     order_forget(&q->order, item);

@@ -342,8 +342,10 @@ static void fill_answer(struct replay *r, struct call *call)
     if (f->verb == MQ_VERB_REMOVE || f->verb == MQ_VERB_PURGE)
         call->count = f->count;
     else if (f->verb == MQ_VERB_PUT &&
-             (count != f->count || count > f->total || (call->is_cut && count == f->total)))
+             (count != f->count || count > f->total || (call->is_cut && count == f->total))) {
         replay_bad(r, "a put's answer makes no sense");
+        call->is_cut = false;
+    }
     if (call->is_cut)
         call->status = MQ_SESSION_LOST;
 }
@@ -396,7 +398,7 @@ static bool add_refusal(struct replay *r, struct call *call, struct refusal refu
 
 static void replay_refused(struct replay *r)
 {
-    struct session *s = replay_session(r);
+    struct session *s = replay_is_in_checkpoint(r) ? known_session(r) : replay_session(r);
     struct call *call = s ? call_find(r->e, s, r->fact.cause.call) : NULL;
     if (s && !call && is_about_items(r->fact.verb))
         call = replay_call(r, s, r->fact.verb);

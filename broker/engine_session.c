@@ -149,6 +149,7 @@ uint64_t session_first_forget_ms(const struct engine *e)
 /* The broker did not run for so long: all deadlines of sessions and leases move. */
 void session_postpone_all(struct engine *e, uint64_t by_ms)
 {
+    e->postponed_ms += by_ms;
     heap_shift(&e->lives, by_ms);
     for (struct list_node *n = list_first(&e->ended); n; n = list_next(&e->ended, n)) {
         struct session *s = CONTAINER_OF(n, struct session, of_ended);
@@ -163,13 +164,10 @@ static void forget(struct engine *e, struct session *s)
     session_free(e, s);
 }
 
-/* The first step of the end: nobody waits for it any more and nothing is held by it, but what it was
- * answered, and that its waiting requests were cancelled, can still be asked for. */
-void session_end(struct engine *e, struct session *s)
+/* Nobody waits for it any more and nothing is held by it. */
+static void lapse(struct engine *e, struct session *s)
 {
-    assert(!s->peer && !s->ended);
     note_lapsed(e, s);
-    stop_timer(e, s);
     struct list_node *node = list_first(&s->calls);
     while (node) {
         struct call *call = CONTAINER_OF(node, struct call, of_session);
@@ -179,12 +177,21 @@ void session_end(struct engine *e, struct session *s)
         call->is_cut = false;
     }
     session_return_leases(e, s, true);
-    s->ended = true;
     s->lapses++;
+    e->sessions_lost++;
+}
+
+/* The first step of the end: what it was answered, and that its waiting requests were cancelled, can still be
+ * asked for. */
+void session_end(struct engine *e, struct session *s)
+{
+    assert(!s->peer && !s->ended);
+    lapse(e, s);
+    stop_timer(e, s);
+    s->ended = true;
     s->forget_ms = engine_later_ms(e, e->options.remember_ms);
     list_append(&e->ended, &s->of_ended);
     e->ended_count++;
-    e->sessions_lost++;
     if (e->is_replaying)
         return; /* what was forgotten then, facts tell */
     if (call_crowds_out(e, s))
@@ -257,6 +264,27 @@ static bool ascend(struct ranges ranges)
     return true;
 }
 
+/* It has answers of which nothing is known here. */
+static bool knows_more(const struct session *s, const struct hello *hello)
+{
+    uint64_t unknown = hello->next_number - s->next_number;
+    for (size_t i = 0; i < hello->awaited.count; i++) {
+        struct range range = hello->awaited.list[i];
+        if (range.last >= s->next_number)
+            unknown -= range.last - (range.first > s->next_number ? range.first : s->next_number) + 1;
+    }
+    return unknown > 0;
+}
+
+/* It comes back after a restart. If facts of what it was told may be lost, it may have given back what it
+ * holds here, and would hold it for ever. */
+static void come_back(struct engine *e, struct session *s, const struct hello *hello)
+{
+    if (e->options.is_forgetful && !list_is_empty(&s->leases) && knows_more(s, hello))
+        lapse(e, s);
+    s->unsure_until = hello->next_number;
+}
+
 static enum mq_status resume(struct engine *e, const struct hello *hello, struct session **ret_session,
                              void **ret_old_peer, struct welcome *welcome)
 {
@@ -277,7 +305,7 @@ static enum mq_status resume(struct engine *e, const struct hello *hello, struct
     session_leave_ended(e, s);
     call_confirm_others(e, s, *awaited); /* it has received all others */
     if (s->is_replayed && s->unsure_until == 0)
-        s->unsure_until = hello->next_number;
+        come_back(e, s, hello);
     *ret_session = s;
     return MQ_OK;
 }

@@ -134,6 +134,7 @@ struct engine {
     struct stock stock; /* of items */
     struct pool call_pool, lease_pool;
     uint64_t now_ms, started_ms;
+    uint64_t begun_ms, postponed_ms; /* engine_begin(), and by how much deadlines were moved since */
     struct table queues, queue_numbers;
     struct queue **queue_list; /* by name, ascending */
     size_t queue_list_capacity;
@@ -183,7 +184,6 @@ struct engine {
     struct list urgent;       /* answers that wait for nothing */
     size_t room_turn;         /* whose chunks go to the shelf next, of queue_list */
     uint64_t room_retry_ms;   /* nothing goes there before */
-    uint64_t room_look_ms;    /* when puts that wait for memory are looked at again */
     struct item_view *views;  /* MQ_ITEMS_MAX: the items of the reply being drained */
     struct lease **found;     /* MQ_ITEMS_MAX: the leases that a request names */
 };
@@ -266,6 +266,9 @@ void note_stored(struct engine *e, struct call *call, const struct queue *q, con
 void note_stored_begin(struct engine *e, const struct call *call, const struct queue *q);
 void note_stored_item(struct engine *e, const struct queue *q, const struct put_item *item);
 void note_stored_end(struct engine *e, struct call *call, const struct queue *q);
+/* The next block of ids, if it is time. With the first checkpoint, which is on disk before anything is told,
+ * so that no id is given twice even if answers do not wait for the disk. */
+void note_next_ids(struct engine *e);
 
 void note_taken(struct engine *e, struct call *call, const struct queue *q, size_t count,
                 uint64_t redelivered);

@@ -37,6 +37,7 @@ static struct engine *make_engine(const struct options *options, uint32_t descri
     engine.remember_ms = options->remember_ms;
     engine.auto_create = options->auto_create;
     engine.is_durable = data != NULL;
+    engine.is_forgetful = options->sync_interval_ms > 0;
     engine.shelf = data ? data_shelf(data) : NULL;
     engine.first_item = engine.is_durable ? 1 : machine_first_item();
     engine.pid = (uint64_t)getpid();
@@ -63,7 +64,10 @@ static enum ending start(struct broker *b)
         ending = data_begin(b->data, b->engine, b->error);
     if (ending != ENDING_OK)
         return ending;
-    return loop_new(b->options, b->descriptors, b->engine, b->data, &b->log, &b->loop, b->error);
+    ending = loop_new(b->options, b->descriptors, b->engine, b->data, &b->log, &b->loop, b->error);
+    if (ending == ENDING_OK && b->data)
+        engine_open(b->engine, machine_clock_ms());
+    return ending;
 }
 
 static enum ending serve(struct broker *b)

@@ -375,6 +375,7 @@ static void apply_options(struct engine_options *engine, const struct rig_option
     RIG_TAKE(backlog_max);
     RIG_TAKE(first_item);
     RIG_TAKE(is_durable);
+    RIG_TAKE(is_forgetful);
     RIG_TAKE(shelf);
 #undef RIG_TAKE
     if (rig->no_auto_create)

@@ -154,7 +154,7 @@ struct rig_options {
     bool no_auto_create;
     const struct shelf *shelf;
     bool is_durable; /* see rig_facts.h */
-    bool is_slow;
+    bool is_slow, is_forgetful;
 };
 
 struct rig {

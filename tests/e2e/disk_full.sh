@@ -10,7 +10,8 @@ holder=$!
 trap 'kill "$holder"; end_test' EXIT
 until grep -q . mounted; do
     kill -0 "$holder" 2>/dev/null || break
-    pause
+    mkfifo pause 2>/dev/null || :
+    timeout 0.1 cat pause || :
 done
 if ! grep -q mounted mounted; then
     echo "no mount namespaces here: $(cat mounted)" >&2

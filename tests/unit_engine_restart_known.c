@@ -1,0 +1,161 @@
+/* The broker is killed and comes back, and its clients know more than its log, or other things. */
+#include "rig.h"
+#include "rig_facts.h"
+#include "rig_restart.h"
+
+/* Answers are told before they are safe. */
+static struct rig forgetful(void)
+{
+    struct rig r = rig_new((struct rig_options){.is_durable = true, .is_slow = true, .is_forgetful = true});
+    r.safe = UINT64_MAX;
+    return r;
+}
+
+/* The broker is killed; what was taken since then is lost. */
+static void restart_at(struct rig *r, uint64_t position)
+{
+    rig_take(r);
+    r->safe = position;
+    rig_restart(r);
+    r->safe = UINT64_MAX;
+}
+
+static void what_was_done_for_all_its_consumer_knows_is_not_held_by_it_for_ever(void)
+{
+    struct rig r = forgetful();
+    rig_put(&r, BODIES("a", "b", "c"), OK);
+    rig_get(&r, SESSION(2), MAX(2), GIVES("a b"));
+    rig_take(&r);
+    uint64_t position = facts_position(engine_facts(r.engine));
+    rig_done(&r, SESSION(2), ITEMS("a"), OK);
+    restart_at(&r, position);
+    rig_resume(&r, SESSION(2));
+    CHECK_EQUAL(r.welcome.lapses, 1); /* so it knows that it holds nothing any more */
+    CHECK_SIZES(&r, "q", 3, 0);
+    rig_done(&r, SESSION(2), ITEMS("b"), SAYS(MQ_LEASE_LOST));
+    restart_at(&r, UINT64_MAX); /* the log tells it, too */
+    CHECK_SIZES(&r, "q", 3, 0);
+    rig_resume(&r, SESSION(2));
+    CHECK_EQUAL(r.welcome.lapses, 1);
+    rig_get(&r, SESSION(3), MAX(9), GIVES("a#2 b#2 c"));
+    rig_free(&r);
+}
+
+static void who_knows_no_more_than_the_log_keeps_what_it_holds(void)
+{
+    struct rig r = forgetful();
+    rig_put(&r, BODIES("a", "b", "c"), OK);
+    rig_get(&r, SESSION(2), MAX(2), GIVES("a b"));
+    rig_take(&r);
+    uint64_t position = facts_position(engine_facts(r.engine));
+    rig_done(&r, SESSION(2), ITEMS("a"), LOST, OK);
+    rig_get(&r, SESSION(2), QUEUE("p"), LOST, SAYS(MQ_NO_QUEUE));
+    restart_at(&r, position);
+    rig_resume(&r, SESSION(2));
+    CHECK_REPLY(&r, SESSION(2), MQ_OK, "");
+    CHECK_REPLY(&r, SESSION(2), MQ_NO_QUEUE, "");
+    CHECK_EQUAL(r.welcome.lapses, 0);
+    CHECK_SIZES(&r, "q", 1, 1);
+    rig_done(&r, SESSION(2), ITEMS("b"), OK);
+    rig_free(&r);
+}
+
+static void where_all_that_is_told_is_safe_who_comes_back_keeps_what_it_holds(void)
+{
+    struct rig r = rig_new((struct rig_options){.is_durable = true});
+    rig_put(&r, BODY("a"), OK);
+    rig_get(&r, SESSION(2), GIVES("a"));
+    rig_ping(&r, SESSION(2), OK); /* of which the log knows nothing */
+    rig_restart(&r);
+    rig_resume(&r, SESSION(2));
+    CHECK_SIZES(&r, "q", 0, 1);
+    rig_free(&r);
+}
+
+static void an_answer_without_an_item_that_was_removed_waits_for_the_removal(void)
+{
+    struct rig r = rig_new((struct rig_options){.is_durable = true, .is_slow = true, .silent = true});
+    rig_open(&r, QUEUE("p"), CREATE, WAITS);
+    rig_put(&r, QUEUE("p"), BODY("a"), WAITS);
+    rig_get(&r, QUEUE("p"), SESSION(2), AUTO_DONE, WAITS);
+    rig_take(&r);
+    uint64_t position = facts_position(engine_facts(r.engine));
+    rig_remove(&r, QUEUE("p"), SESSION(3), FORCE, WAITS);
+    rig_take(&r);
+    r.safe = position;
+    rig_ping(&r, OK); /* what may leave, does */
+    CHECK_REPLY(&r, SESSION(1), MQ_OK, "");
+    CHECK_REPLY(&r, SESSION(1), MQ_OK, "");
+    CHECK_NO_REPLY(&r);
+    rig_sync(&r);
+    CHECK_REPLY(&r, SESSION(2), MQ_LEASE_LOST, "");
+    CHECK_REPLY(&r, SESSION(3), MQ_OK, "");
+    rig_free(&r);
+}
+
+static void a_session_that_ended_has_ended_whatever_it_was_refused_before(void)
+{
+    struct rig r = rig_new((struct rig_options){.is_durable = true});
+    rig_put(&r, BODY("a"), OK);
+    rig_done(&r, SESSION(2), ITEMS("a"), LOST, SAYS(MQ_TOO_MANY_DONE));
+    rig_drop(&r, SESSION(2));
+    rig_run_to(&r, 4000);
+    rig_begin_segment(&r);
+    rig_drop_segment(&r, 0);
+    rig_restart(&r);
+    rig_run_to(&r, 10000);
+    rig_resume(&r, SESSION(2));
+    CHECK_REPLY(&r, SESSION(2), MQ_TOO_MANY_DONE, "");
+    CHECK_EQUAL(r.welcome.lapses, 1);
+    rig_free(&r);
+}
+
+/* The first checkpoint is on disk before anybody is served. */
+static void ids_are_reserved_before_the_first_one_is_told(void)
+{
+    struct rig r = forgetful();
+    rig_begin_segment(&r);
+    uint64_t position = facts_position(engine_facts(r.engine));
+    rig_put(&r, BODY("a"), OK);
+    restart_at(&r, position);
+    rig_begin_segment(&r);
+    rig_put(&r, SESSION(2), BODY("b"), OK);
+    CHECK(rig_id(&r, "b") > rig_id(&r, "a"));
+    rig_free(&r);
+}
+
+static void who_could_not_come_back_yet_has_the_whole_grace_from_when_it_can(void)
+{
+    struct rig r = rig_new((struct rig_options){.is_durable = true, .lease_ms = 5000});
+    rig_put(&r, BODY("a"), OK);
+    rig_get(&r, SESSION(2), GIVES("a"));
+    rig_restart(&r);
+    for (int i = 0; i < 4; i++) { /* a slow disk, the first checkpoint */
+        r.now_ms += 700 + 600 * (uint64_t)i;
+        engine_taken(r.engine, RIG_EPOCH_MS + r.now_ms);
+    }
+    engine_open(r.engine, RIG_EPOCH_MS + r.now_ms);
+    uint64_t open_ms = r.now_ms;
+    rig_run_to(&r, open_ms + 2999);
+    CHECK_SIZES(&r, "q", 0, 1);
+    rig_resume(&r, SESSION(2));
+    rig_run_to(&r, open_ms + 4999);
+    CHECK_SIZES(&r, "q", 0, 1);
+    rig_run_to(&r, open_ms + 5000);
+    CHECK_SIZES(&r, "q", 1, 0);
+    rig_free(&r);
+}
+
+int main(void)
+{
+    static const struct unit_test tests[] = {
+        UNIT(what_was_done_for_all_its_consumer_knows_is_not_held_by_it_for_ever),
+        UNIT(who_knows_no_more_than_the_log_keeps_what_it_holds),
+        UNIT(where_all_that_is_told_is_safe_who_comes_back_keeps_what_it_holds),
+        UNIT(an_answer_without_an_item_that_was_removed_waits_for_the_removal),
+        UNIT(a_session_that_ended_has_ended_whatever_it_was_refused_before),
+        UNIT(ids_are_reserved_before_the_first_one_is_told),
+        UNIT(who_could_not_come_back_yet_has_the_whole_grace_from_when_it_can),
+    };
+    return unit_run("engine_restart_known", tests, sizeof tests / sizeof *tests);
+}
