@@ -3,8 +3,8 @@
  * It listens in a directory made for it, or on a port that it picks; what it writes to stderr goes to a file
  * there. It dies with the thread of the test program that started it.
  *
- * With E2E_DATA=always (or interval=D) in the environment every broker has a data directory, "data" in its own
- * one; a restarted one finds it again. */
+ * With E2E_DATA=always (or interval=D) in the environment every broker has a data directory, "data" in its
+ * own one; a restarted one finds it again. */
 #ifndef E2E_BROKER_H
 #define E2E_BROKER_H
 
