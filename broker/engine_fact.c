@@ -10,7 +10,10 @@
 
 #include "key.h"
 
-enum { IDS_BLOCK = 1 << 24 };
+static uint64_t ids_block(const struct engine *e)
+{
+    return (uint64_t)1 << (e->options.is_forgetful ? 32 : 24);
+}
 
 static struct fact fact_of(enum fact_kind kind, const struct call *call)
 {
@@ -106,26 +109,33 @@ void note_gone_away(struct engine *e, const struct queue *q, const struct order_
     e->live_size -= live_size(gone->cost, gone->count);
 }
 
-/* Ids are taken from blocks, each of which is noted long before the first of its ids is given. */
+/* Ids are taken from blocks, each of which is noted long before the first of its ids is given: what is given
+ * meanwhile is less than half a block, also where that takes an interval and not a sync. */
 static bool wants_ids(const struct engine *e)
 {
-    return e->ids_until <= e->next_item + IDS_BLOCK / 2;
+    return e->ids_until <= e->next_item + ids_block(e) / 2;
+}
+
+static struct fact next_ids(struct engine *e)
+{
+    e->ids_until = e->next_item + ids_block(e);
+    return (struct fact){.kind = FACT_IDS, .first_id = e->ids_until};
 }
 
 static void note_ids(struct engine *e)
 {
     if (!wants_ids(e))
         return;
-    e->ids_until = e->next_item + IDS_BLOCK;
-    facts_add(&e->facts, &(struct fact){.kind = FACT_IDS, .first_id = e->ids_until});
+    struct fact fact = next_ids(e);
+    facts_add(&e->facts, &fact);
 }
 
 void note_next_ids(struct engine *e)
 {
     if (!wants_ids(e))
         return;
-    e->ids_until = e->next_item + IDS_BLOCK;
-    facts_add_lazily(&e->facts, &(struct fact){.kind = FACT_IDS, .first_id = e->ids_until});
+    struct fact fact = next_ids(e);
+    facts_add_lazily(&e->facts, &fact);
 }
 
 void note_stored_begin(struct engine *e, const struct call *call, const struct queue *q)

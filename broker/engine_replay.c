@@ -339,6 +339,8 @@ static void fill_answer(struct replay *r, struct call *call)
     call->is_cut = f->verb == MQ_VERB_PUT && (f->flags & FACT_CUT);
     while (replay_next_run(r, &count, &ids))
         replay_note_ids(r, call, ids);
+    if (f->verb == MQ_VERB_GET)
+        call->max = (uint32_t)count;
     if (f->verb == MQ_VERB_REMOVE || f->verb == MQ_VERB_PURGE)
         call->count = f->count;
     else if (f->verb == MQ_VERB_PUT &&

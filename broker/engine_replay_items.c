@@ -320,6 +320,7 @@ void replay_taken(struct replay *r)
     uint64_t count = 0;
     call->lease_ms = r->fact.lease_ms;
     call->auto_done = r->fact.flags & FACT_AUTO_DONE;
+    call->max = (uint32_t)r->fact.count;
     while (replay_next_run(r, &count, &ids))
         take_run(r, call, q, ids);
     if (count != r->fact.count)

@@ -121,6 +121,7 @@ static void ids_are_reserved_before_the_first_one_is_told(void)
     rig_begin_segment(&r);
     rig_put(&r, SESSION(2), BODY("b"), OK);
     CHECK(rig_id(&r, "b") > rig_id(&r, "a"));
+    CHECK(rig_fact(&r, FACT_IDS).first_id >= (uint64_t)1 << 32); /* more than can be given in an interval */
     rig_free(&r);
 }
 
