@@ -56,6 +56,7 @@ static void tell_stored(struct replay *r, struct call *call, struct range ids)
     call->partial = r->fact.flags & FACT_PARTIAL;
     call->total = r->fact.total;
     call->is_cut = call->count < call->total && !call->partial;
+    call->cut_queue = r->fact.queue;
     call->status = call->is_cut ? MQ_SESSION_LOST : MQ_OK;
 }
 

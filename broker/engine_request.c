@@ -140,6 +140,13 @@ static enum mq_status answer_again(struct engine *e, struct call *call, const st
     return MQ_OK;
 }
 
+/* A queue that was made again under the name is another one. */
+static bool is_its_queue_there(const struct engine *e, const struct call *call, const struct request *req)
+{
+    const struct queue *q = queue_find(e, req->queue);
+    return call->cut_queue == 0 || (q && q->number == call->cut_queue);
+}
+
 /* A number seen before changes nothing: its answer is given again, or is still to come. A cancel ends the
  * wait. */
 static enum mq_status repeat(struct engine *e, struct call *call, const struct request *req,
@@ -149,8 +156,11 @@ static enum mq_status repeat(struct engine *e, struct call *call, const struct r
         call_answer(e, call, MQ_INTERRUPTED, NULL);
     if (call->waits)
         return MQ_OK;
-    if (call->is_cut && req->verb == MQ_VERB_PUT && req->put_count == call->total)
+    bool is_again = call->is_cut && req->verb == MQ_VERB_PUT && req->put_count == call->total;
+    if (is_again && is_its_queue_there(e, call, req))
         return go_on(e, call, req, ret_why);
+    if (is_again)
+        call->status = MQ_NO_QUEUE;
     return answer_again(e, call, req, ret_why);
 }
 

@@ -57,13 +57,14 @@ struct call {
     enum mq_verb verb;
     bool waits; /* for its answer; from call_enter() on, in a line */
     bool owns_deadline;
-    bool auto_done;    /* get */
-    bool partial;      /* put */
-    bool of_broker;    /* stat: not of a queue */
-    bool is_noted;     /* facts tell of it: that it was confirmed must be told, too */
-    bool is_cut;       /* a put that a restart has cut off: answered so far, goes on when it is repeated */
-    uint64_t position; /* once answered: what must be safe before the answer leaves */
-    uint64_t total;    /* put: items in the request */
+    bool auto_done;     /* get */
+    bool partial;       /* put */
+    bool of_broker;     /* stat: not of a queue */
+    bool is_noted;      /* facts tell of it: that it was confirmed must be told, too */
+    bool is_cut;        /* a put that a restart has cut off: answered so far, goes on when it is repeated */
+    uint64_t cut_queue; /* ... in the queue of this number; 0: it is not known in which */
+    uint64_t position;  /* once answered: what must be safe before the answer leaves */
+    uint64_t total;     /* put: items in the request */
     enum mq_status status;
     const char *text;       /* static, or NULL */
     uint64_t count;         /* put: stored; purge, remove: discarded */

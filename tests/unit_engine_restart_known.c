@@ -110,6 +110,23 @@ static void a_session_that_ended_has_ended_whatever_it_was_refused_before(void)
     rig_free(&r);
 }
 
+static void a_put_that_the_removal_of_its_queue_cut_off_does_not_go_on_in_another(void)
+{
+    struct rig r = rig_new((struct rig_options){.is_durable = true});
+    rig_open(&r, QUEUE("p"), MAXSIZE(2), CREATE, OK);
+    rig_put(&r, SESSION(2), QUEUE("p"), BODIES("a", "b", "c"), TIMEOUT(60000), WAITS);
+    rig_remove(&r, QUEUE("p"), FORCE, OK);
+    CHECK_REPLY(&r, SESSION(2), MQ_NO_QUEUE, "");
+    r.sessions[2].sent[0].is_received = false; /* that is lost on its way */
+    rig_open(&r, QUEUE("p"), CREATE, OK);
+    rig_restart(&r);
+    rig_resume(&r, SESSION(2));
+    CHECK_REPLY(&r, SESSION(2), MQ_NO_QUEUE, "");
+    CHECK_EQUAL(rig_last(&r)->answer.count, 2);
+    CHECK_SIZES(&r, "p", 0, 0);
+    rig_free(&r);
+}
+
 /* The first checkpoint is on disk before anybody is served. */
 static void ids_are_reserved_before_the_first_one_is_told(void)
 {
@@ -155,6 +172,7 @@ int main(void)
         UNIT(where_all_that_is_told_is_safe_who_comes_back_keeps_what_it_holds),
         UNIT(an_answer_without_an_item_that_was_removed_waits_for_the_removal),
         UNIT(a_session_that_ended_has_ended_whatever_it_was_refused_before),
+        UNIT(a_put_that_the_removal_of_its_queue_cut_off_does_not_go_on_in_another),
         UNIT(ids_are_reserved_before_the_first_one_is_told),
         UNIT(who_could_not_come_back_yet_has_the_whole_grace_from_when_it_can),
     };
