@@ -10,8 +10,7 @@ holder=$!
 trap 'kill "$holder"; end_test' EXIT
 until grep -q . mounted; do
     kill -0 "$holder" 2>/dev/null || break
-    mkfifo pause 2>/dev/null || :
-    timeout 0.1 cat pause || :
+    pause
 done
 if ! grep -q mounted mounted; then
     echo "no mount namespaces here: $(cat mounted)" >&2

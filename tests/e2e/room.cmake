@@ -60,6 +60,8 @@ e2e_test(e2e_disk_full e2e ${CMAKE_CURRENT_LIST_DIR}/disk_full.sh ${CMAKE_BINARY
 set_tests_properties(e2e_disk_full PROPERTIES SKIP_RETURN_CODE 77)
 e2e_test(e2e_backlog e2e ${CMAKE_CURRENT_LIST_DIR}/backlog.sh ${CMAKE_BINARY_DIR})
 
+e2e_test(e2e_format e2e ${CMAKE_CURRENT_LIST_DIR}/format.sh ${CMAKE_BINARY_DIR})
+
 e2e_program(e2e_handle handle.c)
 threads_test(e2e_handle e2e_handle)
 data_test(e2e_data_handle e2e_handle)

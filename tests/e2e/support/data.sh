@@ -15,7 +15,7 @@ start() {
     rm -f ready
     mkfifo ready
     # shellcheck disable=SC2086
-    env "$@" $inside mq-broker --data "$data" --segment-size 1M --bind "$MQ_SERVER" >ready 2>>broker.log &
+    env "$@" $inside mq-broker --data "$data" --segment-size "${segment:-1M}" --bind "$MQ_SERVER" >ready 2>>broker.log &
     broker_pid=$!
     read -r ready_line <ready || fail "the broker did not start: $(cat broker.log)"
 }
@@ -45,12 +45,18 @@ stat_is() {
     [ "$seen" = "$2" ] || fail "$1 is $seen, not $2"
 }
 
-# eventually COMMAND...: it succeeds within 20 s. In between, a get waits for an item that never comes.
+# pause: a moment, of waiting for a writer that never comes.
+mkfifo nobody
+pause() {
+    timeout 0.1 cat nobody || :
+}
+
+# eventually COMMAND...: it succeeds within 20 s.
 eventually() {
     tries=0
     until "$@" >/dev/null 2>&1; do
         tries=$((tries + 1))
         [ "$tries" -lt 200 ] || fail "never: $*"
-        mq get never -t 100ms >/dev/null 2>&1 || :
+        pause
     done
 }
