@@ -261,6 +261,24 @@ struct chunk *chunk_shrunk(struct stock *stock, struct chunk *chunk)
     return to;
 }
 
+struct record *chunk_absorb(struct chunk *chunk, struct chunk *from)
+{
+    struct record *first = record_at(chunk, chunk->used);
+    assert(chunk_room(chunk) >= from->used - sizeof *from);
+    for (struct record *r = chunk_first(from); r; r = record_next(r)) {
+        struct record *record = record_at(chunk, chunk->used);
+        assert(r->state == RECORD_RAW || r->state == RECORD_HELD);
+        memcpy(record, r, sizeof *r + r->size);
+        record->offset = chunk->used;
+        if (r->state == RECORD_HELD)
+            record_item(r)->record = record;
+        chunk->used += (uint32_t)record_bytes(r->size);
+    }
+    chunk->live += from->live;
+    chunk->live_size += from->live_size;
+    return first;
+}
+
 struct chunk *chunk_split(struct stock *stock, struct record *from)
 {
     struct chunk *chunk = record_chunk(from), *to;

@@ -151,6 +151,9 @@ bool chunk_is_sparse(const struct chunk *chunk);
 /* A copy without what is dead, in no list; items know their new records. No record may be raw. NULL: out of
  * memory, nothing changed. */
 struct chunk *chunk_shrunk(struct stock *stock, struct chunk *chunk);
+/* Copies of all records of the other chunk, which are raw or held, behind those that are there; there must be
+ * room. Items know their new records, and `from` is to be freed. Returns the first copy. */
+struct record *chunk_absorb(struct chunk *chunk, struct chunk *from);
 /* A new chunk, in no list, to which this fresh record and all behind it have moved. NULL: out of memory. */
 struct chunk *chunk_split(struct stock *stock, struct record *from);
 /* A sparse chunk that is in no list waits here for the end of the few that live in it; when there are many

@@ -319,12 +319,32 @@ struct put_item order_intake_item(const struct order *order, const struct intake
     return (struct put_item){.key = {data, size.key}, .body = {data + size.key, size.body}};
 }
 
+/* What is small compared with the order does not stay in a chunk of its own. False: it has to. */
+static bool absorb(struct order *order, struct intake *intake, uint64_t now_ms)
+{
+    enum { SMALL_PART = 4 };
+    size_t bytes = intake->rest->live_size;
+    if (bytes > chunk_full_room / SMALL_PART || bytes > order->size / SMALL_PART)
+        return false;
+    if (tail_room(order, now_ms) < bytes) {
+        struct chunk *tail = chunk_new(order->stock, bytes, order->size + 1, now_ms);
+        if (!tail)
+            return false;
+        begin_tail(order, tail);
+    }
+    struct chunk *from = unchain(&intake->rest);
+    intake->next = chunk_absorb(order->tail, from);
+    order->tail->is_open = true;
+    chunk_free(order->stock, from);
+    return true;
+}
+
 void order_store(struct order *order, struct intake *intake, uint64_t id, uint64_t now_ms)
 {
+    if (record_chunk(intake->next) != order->tail && !absorb(order, intake, now_ms))
+        begin_tail(order, unchain(&intake->rest));
     struct record *record = intake->next;
     struct chunk *chunk = record_chunk(record);
-    if (chunk != order->tail)
-        begin_tail(order, unchain(&intake->rest));
     assert(chunk == order->tail && chunk->is_open);
     intake->next = order_intake_next(order, intake, record);
     intake->left--;

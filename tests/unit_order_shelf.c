@@ -516,6 +516,27 @@ static void what_is_discarded_unread_still_tells_how_much_it_was(void)
     done();
 }
 
+/* One by one, each of them having waited for room. */
+static void what_had_waited_for_room_lies_close_together_and_can_be_put_away(void)
+{
+    const enum mq_kind kinds[] = {MQ_KIND_FIFO, MQ_KIND_LIFO};
+    struct put_item put = {.body = {bodies[7], 100}};
+    for (size_t i = 0; i < 2; i++) {
+        begin(kinds[i], 100, 1);
+        for (size_t n = 0; n < 20000; n++) {
+            struct intake intake;
+            CHECK(order_copy(&p.order, &put, 1, 1, &intake));
+            order_store(&p.order, &intake, p.next_id++, 1);
+            CHECK(!intake.next && intake.left == 0);
+        }
+        order_check(&p.order);
+        order_put_away(&p.order, SIZE_MAX);
+        CHECK(p.stock.away_items > 17000);
+        CHECK(p.stock.away_count < 50);
+        done();
+    }
+}
+
 static void a_priority_order_puts_nothing_away(void)
 {
     begin(MQ_KIND_PRIORITY, 100, 1);
@@ -535,6 +556,7 @@ static const struct unit_test tests[] = {
     UNIT(what_cannot_be_read_back_is_lost_and_nothing_comes_back_any_more),
     UNIT(what_is_read_back_and_is_not_what_was_put_away_is_never_shown),
     UNIT(what_is_discarded_unread_still_tells_how_much_it_was),
+    UNIT(what_had_waited_for_room_lies_close_together_and_can_be_put_away),
     UNIT(a_priority_order_puts_nothing_away),
 };
 
