@@ -9,7 +9,7 @@ enum {
     AHEAD_PART = 8,      /* such a part of the limit is put away beyond what is needed, */
     AHEAD_MAX = 4 << 20, /* ... but no more */
     WORTH_PART = 16,     /* of what is wanted: queues that have so much are asked first */
-    RETRY_MS = 1000
+    RETRY_MS = 100
 };
 
 uint64_t engine_memory(const struct engine *e)
@@ -77,10 +77,13 @@ bool room_bring_back(struct engine *e, struct queue *q)
 uint64_t room_deadline_ms(const struct engine *e)
 {
     bool is_waited_for = !list_is_empty(&e->starved) && e->stock.shelf && !e->stock.lost;
-    return is_waited_for ? e->room_retry_ms : UINT64_MAX;
+    return is_waited_for ? e->room_look_ms : UINT64_MAX;
 }
 
 void room_tick(struct engine *e)
 {
-    e->memory_freed |= room_deadline_ms(e) <= e->now_ms;
+    if (room_deadline_ms(e) > e->now_ms)
+        return;
+    e->memory_freed = true;
+    e->room_look_ms = engine_later_ms(e, RETRY_MS);
 }

@@ -185,6 +185,7 @@ struct engine {
     struct list urgent;       /* answers that wait for nothing */
     size_t room_turn;         /* whose chunks go to the shelf next, of queue_list */
     uint64_t room_retry_ms;   /* nothing goes there before */
+    uint64_t room_look_ms;    /* when puts that wait for memory are looked at again */
     struct item_view *views;  /* MQ_ITEMS_MAX: the items of the reply being drained */
     struct lease **found;     /* MQ_ITEMS_MAX: the leases that a request names */
 };

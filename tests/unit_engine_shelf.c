@@ -369,6 +369,22 @@ static void a_put_that_waits_goes_on_when_the_shelf_has_room_again(void)
     rig_free(&r);
 }
 
+/* Whatever it is that it waits for. */
+static void a_put_that_waits_does_not_keep_the_broker_busy(void)
+{
+    struct rig r = begin(MQ_KIND_FIFO, true);
+    put(&r, "q", 1);
+    rig_put(&r, SESSION(3), BULK(1, LIMIT), FOREVER, WAITS); /* for the rest to be gone */
+    engine_tick(r.engine, RIG_EPOCH_MS + r.now_ms);
+    CHECK(engine_deadline_ms(r.engine) > RIG_EPOCH_MS + r.now_ms);
+    rig_run_to(&r, 5000);
+    CHECK_NO_REPLY(&r);
+    rig_get(&r, SESSION(2), OK);
+    rig_done(&r, SESSION(2), IDS(1), OK);
+    CHECK_REPLY(&r, SESSION(3), MQ_OK, NULL);
+    rig_free(&r);
+}
+
 static void a_shelf_that_fails_is_not_asked_again_for_every_put(void)
 {
     struct rig r = begin(MQ_KIND_FIFO, false);
@@ -587,6 +603,7 @@ static const struct unit_test tests[] = {
     UNIT(an_engine_ends_without_reading_what_is_away),
     UNIT(a_full_shelf_refuses_puts_as_full_memory_does),
     UNIT(a_put_that_waits_goes_on_when_the_shelf_has_room_again),
+    UNIT(a_put_that_waits_does_not_keep_the_broker_busy),
     UNIT(a_shelf_that_fails_is_not_asked_again_for_every_put),
     UNIT(a_priority_queue_stays_in_memory_and_the_others_make_room_for_it),
     UNIT(what_cannot_be_read_back_is_a_failure_with_a_reason),
