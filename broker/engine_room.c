@@ -9,6 +9,7 @@ enum {
     AHEAD_PART = 8,      /* such a part of the limit is put away beyond what is needed, */
     AHEAD_MAX = 4 << 20, /* ... but no more */
     WORTH_PART = 16,     /* of what is wanted: queues that have so much are asked first */
+    LOOK_MAX = 8192,     /* queues that are looked at in one go */
     RETRY_MS = 100
 };
 
@@ -30,7 +31,7 @@ uint64_t room_used(const struct engine *e, const struct queue *q)
 static size_t put_away_others(struct engine *e, size_t wanted, size_t least)
 {
     size_t saved = 0;
-    for (size_t i = 0; i < e->queues.count && saved < wanted; i++) {
+    for (size_t i = 0; i < e->queues.count && i < LOOK_MAX && saved < wanted; i++) {
         struct order *order = &e->queue_list[e->room_turn++ % e->queues.count]->order;
         if (order->size - order->away_size >= least)
             saved += order_put_away(order, wanted - saved);
