@@ -34,7 +34,7 @@ static void in_a_priority_queue_keys_decide(void)
         struct key key = {.type = MQ_KEY_INT, .integer = keys[i]};
         size_t size;
         CHECK_EQUAL(key_encode(&key, encoded, &size), MQ_OK);
-        facts_item(&l.facts, true, (struct bytes){encoded, size}, (struct bytes){"abcd" + i, 1});
+        facts_item(&l.facts, true, (struct bytes){encoded, size}, (struct bytes){&"abcd"[i], 1});
     }
     facts_end(&l.facts);
     struct rig r = begin(&l);
@@ -364,7 +364,7 @@ static struct answer answer_again(struct rig *r, uint64_t number, enum mq_verb v
     struct request req = {.verb = verb, .number = number, .queue = mq_bytes("q"), .puts = puts, .ids = ids};
     req.put_count = req.id_count = verb == MQ_VERB_PUT ? 4 : 3;
     for (size_t i = 0; i < 4; i++)
-        puts[i].body = (struct bytes){"abcd" + i, 1};
+        puts[i].body = (struct bytes){&"abcd"[i], 1};
     req.max = 4;
     const char *why;
     CHECK_EQUAL(engine_submit(r->engine, RIG_EPOCH_MS, s, &req, &why), MQ_OK);
