@@ -97,7 +97,7 @@ static enum ending run(const struct options *options)
     loop_free(b.loop);
     /* A thread that waits for the disk would be waited for. */
     if (b.loop && data_is_busy(b.data))
-        _exit(ending);
+        _exit((int)ending);
     engine_free(b.engine);
     data_free(b.data);
     log_done(&b.log);
