@@ -3,7 +3,8 @@
  *
  * An answer that depends on a fact is noted first and decided then: call_answer() takes over what must be
  * safe by then. Facts that nobody depends on are noted lazily: if they are lost, an item is ready again, or a
- * lease lasts longer. Nothing here fails: what a fact needs has been reserved, or is small. */
+ * lease lasts longer. What a fact needs has been reserved, or is small and
+ * takes from the spare; were that used up, the facts would be broken, and the broker has failed. */
 #include "engine_state.h"
 
 #include <string.h>

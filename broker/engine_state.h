@@ -4,10 +4,12 @@
  *        └───── sessions (by id) ── calls (waiting, or answered and not yet confirmed), leases
  *
  * A call is one request and its answer, from the moment it is accepted until the client confirms the answer.
- * A lease is one item in the hands of one session. Nothing allocates but engine_new(), engine_hello() and
- * engine_submit(): what a later step needs is reserved by the request that makes that step possible. (A get
- * reserves one lease; when it is served it takes more if there is memory for more. And what is left in a
- * chunk moves to a smaller one if there is memory for that.)
+ * A lease is one item in the hands of one session. Only engine_new(), engine_hello() and engine_submit()
+ * can fail for memory: what a later step needs is reserved by the request that makes that step possible, or
+ * the step waits until there is memory. (A get reserves one lease; when it is served it takes more if there
+ * is memory for more. What is left in a chunk moves to a smaller one if there is memory for that. Facts that
+ * find no room are made after the next ones were taken away. And whoever writes a checkpoint or moves what
+ * lives is told if there is none.)
  *
  * Each event changes state, *marks* the queues it touched, and ends with engine_settle(), which serves marked
  * queues until nothing moves. */
