@@ -224,20 +224,25 @@ static enum ending begin_writing(struct data *d, const struct recover_found *fou
     return ENDING_INTERNAL;
 }
 
-/* The ready line shall mean that answers come: a directory that cannot be written to is found here. */
+/* The ready line shall mean that answers come: a directory that cannot be written to is found here. Without a
+ * segment nobody can be answered, however slow the disk makes it. */
 static enum ending write_first(struct data *d, char error[OPTIONS_ERROR_MAX])
 {
-    uint64_t now_ms = machine_clock_ms(), until_ms = now_ms + FIRST_WAIT_MS;
+    uint64_t now_ms = machine_clock_ms(), until_ms = now_ms + FIRST_WAIT_MS, told_ms = now_ms;
     struct journal_stat stat;
     data_turn(d, now_ms);
-    while (d->state == JOURNAL_OK && data_is_busy(d) && now_ms < until_ms) {
-        struct pollfd item = {.fd = data_descriptor(d), .events = POLLIN};
-        if (poll(&item, 1, PROGRESS_MS) == 0)
-            tell_systemd("preparing", d->options->segment_size);
-        now_ms = machine_clock_ms();
-        data_turn(d, now_ms);
-    }
     journal_stat(d->journal, &stat);
+    while (d->state == JOURNAL_OK && data_is_busy(d) && (now_ms < until_ms || !stat.is_open)) {
+        struct pollfd item = {.fd = data_descriptor(d), .events = POLLIN};
+        poll(&item, 1, PROGRESS_MS);
+        now_ms = machine_clock_ms();
+        if (now_ms - told_ms >= PROGRESS_MS) {
+            tell_systemd("preparing", stat.size);
+            told_ms = now_ms;
+        }
+        data_turn(d, now_ms);
+        journal_stat(d->journal, &stat);
+    }
     bool is_useless = stat.state == JOURNAL_FAILED || (stat.state == JOURNAL_FULL && !stat.is_open);
     return is_useless ? disk_failed(d, "write to", stat.error, error) : ENDING_OK;
 }

@@ -243,7 +243,9 @@ static void group_written(struct journal *j, const struct journal_job *job)
     if (job->sync)
         synced_until(j, j->written);
     else if (j->due_ms == UINT64_MAX)
-        j->due_ms = j->now_ms + j->options.sync_interval_ms;
+        j->due_ms = j->now_ms + (j->hurries ? 0 : j->options.sync_interval_ms);
+    if (journal_spare_count(j) > j->options.reserve)
+        j->full = 0; /* there was room without one of them */
     give_back(j);
 }
 
@@ -301,11 +303,9 @@ uint64_t journal_deadline_ms(const struct journal *j)
         return deadline;
     if (j->due_ms != UINT64_MAX && !j->is_busy[JOURNAL_WRITER])
         deadline = j->due_ms;
-    if (j->full && !j->is_busy[JOURNAL_FILER])
+    if (j->group.is_blocked)
         deadline = smaller(deadline, j->retry_ms);
-    if (j->reader.is_wanted && !j->is_busy[JOURNAL_FILER])
-        deadline = smaller(deadline, j->reader.retry_ms);
-    return deadline;
+    return smaller(deadline, journal_filer_deadline_ms(j));
 }
 
 void journal_hurry(struct journal *j)
@@ -355,7 +355,7 @@ void journal_check(const struct journal *j)
     assert(j->synced <= j->written);
     assert(j->written <= j->sequence);
     assert(j->sequence - j->written == (j->group.data ? 1 : 0));
-    assert(!j->group.is_blocked || (j->group.data && j->full));
+    assert(!j->group.is_blocked || j->group.data);
     assert((j->due_ms == UINT64_MAX) == (j->synced == j->written));
     assert(j->options.sync_interval_ms || j->synced == j->written);
     assert(j->unsafe >= j->unsynced);

@@ -200,7 +200,19 @@ static int cut_spare(struct disk *disk, const char *name, uint64_t size)
     return error;
 }
 
-/* Its new name is on disk before anything may be written into it; else it could come back under the old one,
+/* A spare that cannot be cut is none. It has its name: now there is no way back. */
+static int shorten(struct disk *disk, struct journal_job *job, const char *name)
+{
+    int error = cut_spare(disk, name, job->segment_size);
+    if (!error)
+        return 0;
+    job->spare = 0;
+    return disk->calls->remove(disk->context, name) ? -EIO : 0;
+}
+
+/* Without room for it nothing has happened.
+ *
+ * Its new name is on disk before anything may be written into it; else it could come back under the old one,
  * with bytes of another segment. Cut it is only then: until then it must be whole. */
 static int drop(struct disk *disk, struct journal_job *job)
 {
@@ -223,7 +235,7 @@ static int drop(struct disk *disk, struct journal_job *job)
     if (!error)
         error = sync_names(disk);
     if (!error && job->spare && file.size > job->segment_size)
-        error = cut_spare(disk, spare, job->segment_size);
+        error = shorten(disk, job, spare);
     return error;
 }
 

@@ -194,6 +194,11 @@ static bool is_drop_due(const struct journal *j)
     return j->first <= j->drop_to && j->synced >= j->drop_after;
 }
 
+static bool can_drop(const struct journal *j)
+{
+    return is_drop_due(j) && j->now_ms >= j->drop_retry_ms;
+}
+
 /* It is as long as it was made, or longer; then it takes less as a spare. */
 static bool is_spare_kept(const struct journal *j)
 {
@@ -214,6 +219,10 @@ static void drop_job(const struct journal *j, struct journal_job *job)
 
 static void drop_done(struct journal *j, const struct journal_job *job)
 {
+    if (job->error) {
+        j->drop_retry_ms = j->now_ms + RETRY_MS;
+        return;
+    }
     j->first++;
     j->openings = 0;
     j->size -= job->ret_size;
@@ -231,7 +240,7 @@ static void drop_done(struct journal *j, const struct journal_job *job)
 
 bool journal_filer_job(struct journal *j, struct journal_job *job)
 {
-    if (is_drop_due(j))
+    if (can_drop(j))
         drop_job(j, job);
     else if (is_room_wanted(j))
         discard_job(j, job);
@@ -248,7 +257,7 @@ bool journal_filer_job(struct journal *j, struct journal_job *job)
 
 void journal_filer_done(struct journal *j, const struct journal_job *job)
 {
-    bool may_fail = job->work == JOURNAL_PREPARE || job->work == JOURNAL_READ;
+    bool may_fail = job->work != JOURNAL_DISCARD;
     if (job->error && !(may_fail && journal_is_room_error(job->error)))
         journal_fail(j, job->error);
     else if (job->work == JOURNAL_DROP)
@@ -259,4 +268,18 @@ void journal_filer_done(struct journal *j, const struct journal_job *job)
         journal_reader_done(j, job);
     else
         prepare_done(j, job);
+}
+
+uint64_t journal_filer_deadline_ms(const struct journal *j)
+{
+    uint64_t deadline = UINT64_MAX;
+    if (j->is_busy[JOURNAL_FILER])
+        return deadline;
+    if (j->full)
+        deadline = j->retry_ms;
+    if (j->reader.is_wanted && j->reader.retry_ms < deadline)
+        deadline = j->reader.retry_ms;
+    if (is_drop_due(j) && j->drop_retry_ms < deadline)
+        deadline = j->drop_retry_ms;
+    return deadline;
 }

@@ -64,6 +64,7 @@ struct journal {
     int full;                     /* errno because of which there was no room; 0: there is */
     uint64_t retry_ms;
     uint64_t drop_to, drop_after; /* segments up to it, when groups below this sequence are on disk */
+    uint64_t drop_retry_ms;       /* ... and not before */
     uint64_t openings;            /* since a segment was dropped */
     struct reader reader;
 
@@ -82,6 +83,7 @@ void journal_no_room(struct journal *j, int error);
 uint32_t journal_spare_count(const struct journal *j);
 uint64_t journal_pick_spare(struct journal *j); /* takes a ready one */
 bool journal_filer_job(struct journal *j, struct journal_job *job);
+uint64_t journal_filer_deadline_ms(const struct journal *j);
 void journal_filer_done(struct journal *j, const struct journal_job *job);
 
 /* journal_read.c */

@@ -338,7 +338,7 @@ void keeper_turn(struct keeper *k, uint64_t now_ms)
 
 uint64_t keeper_deadline_ms(const struct keeper *k)
 {
-    bool waits = !k->has_failed && k->lazy_since_ms != UINT64_MAX && journal_is_ready(k->journal);
+    bool waits = !k->has_failed && k->lazy_since_ms != UINT64_MAX && can_take(k);
     return waits ? k->lazy_since_ms + KEEPER_LAZY_MS : UINT64_MAX;
 }
 

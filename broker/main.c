@@ -1,4 +1,5 @@
 /* main.c - mq-broker: options -> log -> data -> engine -> loop -> exit code. */
+#include <signal.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -89,6 +90,7 @@ static enum ending run(const struct options *options)
 {
     struct broker b = {.options = options, .error = "out of memory"};
     log_init(&b.log, STDERR_FILENO, options->log_level, options->log_format);
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error like a full disk */
     enum ending ending = start(&b);
     if (ending == ENDING_OK)
         ending = serve(&b);

@@ -337,6 +337,22 @@ static void a_hurried_sync_does_not_wait_for_its_time(void)
     bench_free(&b);
 }
 
+static void a_group_that_is_being_written_when_it_is_hurried_is_synced_at_once(void)
+{
+    struct bench b = bench_interval(1000000);
+    struct journal_job job;
+    take(&b, 100, 1, opens_next(&b));
+    CHECK(journal_next_job(b.journal, JOURNAL_WRITER, &job));
+    CHECK(!job.sync);
+    journal_hurry(b.journal);
+    journal_do(&b.disk, &b.open[JOURNAL_WRITER], &job);
+    journal_job_done(b.journal, b.now_ms, JOURNAL_WRITER, &job);
+    CHECK_EQUAL(journal_deadline_ms(b.journal), b.now_ms);
+    work(&b);
+    CHECK_EQUAL(stat_of(&b).unsafe, 0);
+    bench_free(&b);
+}
+
 static void a_failed_sync_ends_all_with_an_interval_too(void)
 {
     struct bench b = bench_interval(50);
@@ -445,6 +461,7 @@ static const struct unit_test tests[] = {
     UNIT(a_group_tells_how_many_before_it_were_not_synced),
     UNIT(a_segment_is_synced_before_the_next_one_is_opened),
     UNIT(a_hurried_sync_does_not_wait_for_its_time),
+    UNIT(a_group_that_is_being_written_when_it_is_hurried_is_synced_at_once),
     UNIT(a_failed_sync_ends_all_with_an_interval_too),
     UNIT(a_journal_goes_on_where_the_last_one_ended),
     UNIT(what_a_killed_broker_had_not_synced_is_synced_first),

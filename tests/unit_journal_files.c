@@ -411,6 +411,88 @@ static void without_descriptors_it_waits_and_no_spare_is_given_away(void)
     bench_free(&b);
 }
 
+/* It waits for what may come soon, not for room that nobody is asked for any more. */
+static void memory_that_was_short_once_is_not_waited_for(void)
+{
+    struct bench b = bench_begun();
+    while (stat_of(&b).spares <= RESERVE)
+        put_group(&b, 20000);
+    fake_disk_fail(b.fake, FAKE_WRITE, 1, ENOMEM, false);
+    take(&b, 100, 1, false);
+    work(&b);
+    CHECK(journal_safe(b.journal) < b.position);
+    CHECK_EQUAL(journal_deadline_ms(b.journal), b.now_ms + 1000);
+    tick(&b, 1000);
+    work(&b);
+    CHECK_EQUAL(journal_safe(b.journal), b.position);
+    CHECK_EQUAL(stat_of(&b).state, JOURNAL_OK);
+    CHECK_EQUAL(journal_deadline_ms(b.journal), UINT64_MAX);
+    bench_free(&b);
+}
+
+/* The filer has found what the writer has not: nothing else would wake it. */
+static void a_group_that_waits_is_tried_again_even_if_a_spare_was_made_meanwhile(void)
+{
+    struct bench b = bench_begun();
+    while (!journal_wants_segment(b.journal))
+        put_group(&b, 20000);
+    fake_disk_fail(b.fake, FAKE_OPEN, 1, EMFILE, false);
+    take(&b, 100, 1, true);
+    CHECK(step(&b, JOURNAL_WRITER));
+    fake_disk_fail(b.fake, FAKE_OPEN, 2, EMFILE, false);
+    tick(&b, 1000);
+    CHECK(step(&b, JOURNAL_FILER));
+    CHECK(step(&b, JOURNAL_WRITER));
+    CHECK(journal_safe(b.journal) < b.position);
+    CHECK_EQUAL(stat_of(&b).spares, RESERVE + 1);
+    CHECK_EQUAL(journal_deadline_ms(b.journal), b.now_ms + 1000);
+    tick(&b, 1000);
+    work(&b);
+    CHECK_EQUAL(journal_safe(b.journal), b.position);
+    bench_free(&b);
+}
+
+static void a_segment_that_cannot_go_for_want_of_descriptors_goes_later(void)
+{
+    static const unsigned calls[] = {FAKE_LIST, FAKE_RENAME};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct bench b = bench_begun();
+        fill_until(&b, 2);
+        work(&b);
+        journal_drop(b.journal, 1);
+        fake_disk_fail(b.fake, calls[i], 1, EMFILE, false);
+        CHECK(step(&b, JOURNAL_FILER));
+        CHECK_EQUAL(b.jobs[JOURNAL_DROP], 1);
+        CHECK_EQUAL(stat_of(&b).state, JOURNAL_OK);
+        CHECK_EQUAL(journal_deadline_ms(b.journal), b.now_ms + 1000);
+        work(&b);
+        CHECK_EQUAL(b.jobs[JOURNAL_DROP], 1);
+        tick(&b, 1000);
+        work(&b);
+        CHECK_EQUAL(b.jobs[JOURNAL_DROP], 2);
+        CHECK_EQUAL(journal_first_segment(b.journal), 2);
+        CHECK_EQUAL(journal_deadline_ms(b.journal), UINT64_MAX);
+        bench_free(&b);
+    }
+}
+
+static void a_spare_that_cannot_be_cut_is_removed(void)
+{
+    static const unsigned calls[] = {FAKE_OPEN, FAKE_CUT};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        struct bench b = bench_begun();
+        put_group(&b, 2 * SEGMENT);
+        take(&b, 100, 1, true);
+        CHECK(step(&b, JOURNAL_WRITER));
+        journal_drop(b.journal, 1);
+        fake_disk_fail(b.fake, calls[i], 1, EMFILE, false);
+        CHECK(step(&b, JOURNAL_FILER));
+        CHECK_EQUAL(stat_of(&b).state, JOURNAL_OK);
+        CHECK_EQUAL(size_on_disk(&b), (RESERVE + 1) * SEGMENT);
+        bench_free(&b);
+    }
+}
+
 /* ---- reading ---- */
 
 /* Reads a whole segment and returns how many groups there were; their facts count up from `fill`. */
@@ -612,6 +694,10 @@ static const struct unit_test tests[] = {
     UNIT(what_is_half_made_is_given_first),
     UNIT(a_group_without_any_room_waits_for_it_and_nothing_is_lost),
     UNIT(without_descriptors_it_waits_and_no_spare_is_given_away),
+    UNIT(memory_that_was_short_once_is_not_waited_for),
+    UNIT(a_group_that_waits_is_tried_again_even_if_a_spare_was_made_meanwhile),
+    UNIT(a_segment_that_cannot_go_for_want_of_descriptors_goes_later),
+    UNIT(a_spare_that_cannot_be_cut_is_removed),
     UNIT(an_old_segment_is_read_group_by_group),
     UNIT(groups_larger_than_a_piece_are_read_too),
     UNIT(a_segment_ends_where_the_next_one_begins),
