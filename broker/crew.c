@@ -11,6 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "machine.h"
+
 enum place { PLACE_FREE, PLACE_POSTED, PLACE_DONE };
 
 struct hand {
@@ -62,6 +64,8 @@ static void *work(void *context)
 {
     struct hand *hand = context;
     struct disk *disk = hand->crew->disk;
+    if (hand == &hand->crew->hands[JOURNAL_WRITER])
+        machine_ask_for_short_turns(); /* answers wait for it */
     while (wait_for_job(hand)) {
         journal_do(disk, &hand->open, &hand->job);
         job_is_done(hand);

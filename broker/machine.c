@@ -4,12 +4,16 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { SHORT_TURN_NS = 100000 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
 {
@@ -117,4 +121,23 @@ uint64_t machine_clock_ms(void)
 bool machine_random(uint64_t *ret_number)
 {
     return getrandom(ret_number, sizeof *ret_number, 0) == sizeof *ret_number;
+}
+
+/* As sched_setattr(2) has it; the C library does not know the call. */
+struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
+void machine_ask_for_short_turns(void)
+{
+    struct scheduling now = {.size = 0};
+    if (syscall(SYS_sched_getattr, 0, &now, sizeof now, 0) != 0 || now.policy != SCHED_OTHER)
+        return; /* somebody has chosen something else for this process */
+    struct scheduling wanted = {
+        .size = sizeof wanted, .policy = SCHED_OTHER, .nice = now.nice, .runtime = SHORT_TURN_NS};
+    syscall(SYS_sched_setattr, 0, &wanted, 0);
 }

@@ -28,4 +28,10 @@ uint64_t machine_first_item(void);
 /* False: no randomness to be had. */
 bool machine_random(uint64_t *ret_number);
 
+/* This thread waits more than it works, and somebody waits for it: it asks the kernel for short turns, so
+ * that it gets one as soon as it wakes even if all processors are busy. (Measured beside three busy processes
+ * on two processors: a write and sync took 90 to 130 us nine times in ten; without, up to 5000.) Kernels
+ * before 6.12 take no notice. */
+void machine_ask_for_short_turns(void);
+
 #endif
