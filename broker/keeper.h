@@ -22,9 +22,9 @@ struct keeper;
 
 enum {
     KEEPER_PACE = 4,
-    KEEPER_LAZY_MS = 5,          /* what nobody waits for is taken after that, */
-    KEEPER_LAZY_SIZE = 64 << 10, /* ... or when it is so much */
-    KEEPER_BLOCK_MIN = 1 << 20,  /* a block of memory so large is kept whatever groups are like */
+    KEEPER_LAZY_MS = 5,                 /* what nobody waits for is taken after that, */
+    KEEPER_LAZY_SIZE = 64 << 10,        /* ... or when it is so much */
+    KEEPER_BLOCK_MIN = 4 * FACTS_SPARE, /* a block of memory so large is kept whatever groups are like */
     KEEPER_REASON_MAX = 200
 };
 
