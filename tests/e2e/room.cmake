@@ -58,7 +58,7 @@ target_link_libraries(faulty_disk PRIVATE ${CMAKE_DL_LIBS})
 e2e_test(e2e_sync_fails e2e ${CMAKE_CURRENT_LIST_DIR}/sync_fails.sh ${CMAKE_BINARY_DIR} $<TARGET_FILE:faulty_disk>)
 e2e_test(e2e_disk_full e2e ${CMAKE_CURRENT_LIST_DIR}/disk_full.sh ${CMAKE_BINARY_DIR})
 set_tests_properties(e2e_disk_full PROPERTIES SKIP_RETURN_CODE 77)
-e2e_test(e2e_backlog e2e ${CMAKE_CURRENT_LIST_DIR}/backlog.sh ${CMAKE_BINARY_DIR})
+e2e_test(e2e_backlog e2e ${CMAKE_CURRENT_LIST_DIR}/backlog.sh ${CMAKE_BINARY_DIR} "${MQ_SANITIZE}")
 
 e2e_test(e2e_format e2e ${CMAKE_CURRENT_LIST_DIR}/format.sh ${CMAKE_BINARY_DIR})
 
