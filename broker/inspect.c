@@ -244,7 +244,7 @@ static enum ending inspect(const char *path, FILE *out, FILE *err, enum ending (
     struct inspection i = {.path = path, .out = out, .err = err};
     enum ending code = open_directory(&i);
     if (code == ENDING_OK) {
-        if (shelf_open(path, &(struct shelf_options){0}, &i.shelf) != 0)
+        if (shelf_open(path, &(struct shelf_options){.without_name = true}, &i.shelf) != 0)
             i.shelf = (struct shelf){0}; /* then memory has to do */
         code = act(&i);
         shelf_close(&i.shelf);

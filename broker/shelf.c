@@ -146,6 +146,12 @@ static void file_forget(void *context, uint64_t place, size_t size)
 
 static const struct shelf_calls file_calls = {file_put, file_get, file_soon, file_forget};
 
+static int open_unnamed(const char *directory)
+{
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+    return fd < 0 ? -errno : fd;
+}
+
 static int open_file(const char *directory)
 {
     char path[PATH_MAX];
@@ -158,7 +164,7 @@ static int open_file(const char *directory)
 
 int shelf_open(const char *directory, const struct shelf_options *options, struct shelf *ret_shelf)
 {
-    int fd = open_file(directory);
+    int fd = options->without_name ? open_unnamed(directory) : open_file(directory);
     if (fd < 0)
         return fd;
     struct file *f = calloc(1, sizeof *f);

@@ -33,6 +33,7 @@ struct shelf {
 struct shelf_options {
     uint64_t region_size; /* 0: as large as is sensible */
     bool without_holes;   /* as on a file system that has none */
+    bool without_name;    /* nothing is to be seen of it, and no file that is there is touched */
 };
 
 struct shelf_stat {

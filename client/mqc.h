@@ -40,12 +40,17 @@
  *   MQ_LEASE_LOST    the client was away for longer than the broker's resume grace (3 s), or the lease was
  *                    over: the item went back to its queue and may be in other hands. Its body can still
  *                    be read.
- *   MQ_SESSION_LOST  the broker does not know the session any more (it was restarted, say): the request
- *                    may or may not have happened, and is not repeated. A new session is begun by itself:
- *                    queue handles are opened again with the settings they were opened with, blocked gets
- *                    go on, and the handle stays usable. Items of the old session are MQ_LEASE_LOST. A
- *                    handle that the broker refuses to open again returns that refusal from its calls until
- *                    a later session opens it.
+ *   MQ_SESSION_LOST  the broker does not know the session any more (one without a data directory was
+ *                    restarted, say): the request may or may not have happened, and is not repeated. A new
+ * session is begun by itself: queue handles are opened again with the settings they were opened with, blocked
+ * gets go on, and the handle stays usable. Items of the old session are MQ_LEASE_LOST. A handle that the
+ * broker refuses to open again returns that refusal from its calls until a later session opens it.
+ *
+ * DURABILITY. What a broker with a data directory has answered is on disk (unless it syncs in intervals, or
+ * the queue is transient; `sync` in mqc_broker_stat tells), and its restart is no more than a lost
+ * connection: the session goes on, and keeps its items if it comes back within the grace. When its disk is
+ * full puts are MQ_TEMPORARY; when its disk has failed, whatever would change something is, and what was
+ * under way is never answered: such calls end with MQ_DISCONNECTED.
  *
  * LEASES. A got item is leased to this session until task_done, release, the lease's end, or the session's
  * end. Leases with a time limit are renewed by the library at a third of their time while the program holds
@@ -79,7 +84,7 @@
  *   MQ_DISCONNECTED, MQ_SESSION_LOST     as above
  *   MQ_CLOSED        mqc_close() was called; whether the request has happened is not known
  *   MQ_LIMIT         a limit of the broker is reached; mqc_error() says which, `mq stat` shows them
- *   MQ_TEMPORARY     the broker refuses it for now, e.g. for memory; mqc_error() says why
+ *   MQ_TEMPORARY     the broker refuses it for now, for memory or disk, say; mqc_error() says why
  *   MQ_DENIED        not allowed to this client
  *   MQ_UNSUPPORTED   this broker does not know the request
  *   MQ_NO_MEMORY     out of memory, threads or file descriptors; nothing has happened unless the call says so

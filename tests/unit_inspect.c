@@ -232,6 +232,26 @@ static void a_directory_that_is_in_use_is_left_alone(void)
     end();
 }
 
+/* It may be the wrong directory. */
+static void files_that_are_there_are_left_alone(void)
+{
+    static const char *const names[] = {"shelf", "notes", "1.spare"};
+    begin();
+    write_log();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        put_bytes(names[i], 0, "precious", 8);
+    CHECK_EQUAL(inspect(inspect_check, directory), ENDING_OK);
+    CHECK_EQUAL(inspect(inspect_salvage, directory), ENDING_OK);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[256];
+        struct stat stat_buffer;
+        path_of(names[i], path);
+        CHECK_EQUAL(stat(path, &stat_buffer), 0);
+        CHECK_EQUAL(stat_buffer.st_size, 8);
+    }
+    end();
+}
+
 static void damage_is_told_with_its_place_and_can_be_salvaged(void)
 {
     char expected[256];
@@ -387,6 +407,7 @@ static const struct unit_test tests[] = {
     UNIT(an_empty_directory_is_whole),
     UNIT(a_directory_that_is_not_there_is_not_made),
     UNIT(a_directory_that_is_in_use_is_left_alone),
+    UNIT(files_that_are_there_are_left_alone),
     UNIT(damage_is_told_with_its_place_and_can_be_salvaged),
     UNIT(facts_that_make_no_sense_are_damage_though_their_bytes_are_right),
     UNIT(older_segments_that_are_missing_are_noticed),

@@ -114,6 +114,15 @@ static void a_file_that_was_there_is_emptied_and_nobody_else_may_read_it(void)
     shelf_close(&first);
 }
 
+static void without_a_name_nothing_is_seen_of_it(void)
+{
+    unlink(path);
+    begin((struct shelf_options){.without_name = true});
+    put(1, SIZE);
+    CHECK(access(path, F_OK) != 0);
+    end();
+}
+
 static void what_is_forgotten_takes_no_space(void)
 {
     uint64_t places[512];
@@ -255,6 +264,7 @@ static const struct unit_test tests[] = {
     UNIT(what_is_put_comes_back_as_often_as_it_is_wanted),
     UNIT(places_ascend),
     UNIT(a_file_that_was_there_is_emptied_and_nobody_else_may_read_it),
+    UNIT(without_a_name_nothing_is_seen_of_it),
     UNIT(what_is_forgotten_takes_no_space),
     UNIT(an_empty_file_begins_anew),
     UNIT(regions_are_used_again_when_nothing_lies_there_any_more),
