@@ -42,15 +42,16 @@
  *                    be read.
  *   MQ_SESSION_LOST  the broker does not know the session any more (one without a data directory was
  *                    restarted, say): the request may or may not have happened, and is not repeated. A new
- * session is begun by itself: queue handles are opened again with the settings they were opened with, blocked
- * gets go on, and the handle stays usable. Items of the old session are MQ_LEASE_LOST. A handle that the
- * broker refuses to open again returns that refusal from its calls until a later session opens it.
+ *                    session is begun by itself: queue handles are opened again with the settings they were
+ *                    opened with, blocked gets go on, and the handle stays usable. Items of the old session
+ *                    are MQ_LEASE_LOST. A handle that the broker refuses to open again returns that refusal
+ *                    from its calls until a later session opens it.
  *
  * DURABILITY. What a broker with a data directory has answered is on disk (unless it syncs in intervals, or
  * the queue is transient; `sync` in mqc_broker_stat tells), and its restart is no more than a lost
  * connection: the session goes on, and keeps its items if it comes back within the grace. When its disk is
  * full puts are MQ_TEMPORARY; when its disk has failed, whatever would change something is, and what was
- * under way is never answered: such calls end with MQ_DISCONNECTED.
+ * under way is never answered: calls with a time-out end with MQ_DISCONNECTED, others when the broker does.
  *
  * LEASES. A got item is leased to this session until task_done, release, the lease's end, or the session's
  * end. Leases with a time limit are renewed by the library at a third of their time while the program holds
@@ -335,7 +336,7 @@ enum mq_status mqc_queue_remove(struct mqc_queue *queue, bool force, uint64_t *r
  * MQ_SHUT_DOWN: the queue takes no more, waiting puts included. MQ_TOO_BIG: a body over the broker's limit,
  * or a key over 1024 bytes. MQ_INVALID: also a priority on a queue of another kind, or a key that is none.
  * MQ_LIMIT: also too many waiting puts of this client. MQ_TEMPORARY: the broker's memory limit, all that
- * time. MQ_INTERRUPTED: not stored. Or the usual of a queue. */
+ * time; or its disk is full or has failed, told at once. MQ_INTERRUPTED: not stored. Or the usual of a queue. */
 enum mq_status mqc_put(struct mqc_queue *queue, const void *body, size_t size, int64_t timeout_ms);
 enum mq_status mqc_put_nowait(struct mqc_queue *queue, const void *body, size_t size);
 
