@@ -336,7 +336,8 @@ enum mq_status mqc_queue_remove(struct mqc_queue *queue, bool force, uint64_t *r
  * MQ_SHUT_DOWN: the queue takes no more, waiting puts included. MQ_TOO_BIG: a body over the broker's limit,
  * or a key over 1024 bytes. MQ_INVALID: also a priority on a queue of another kind, or a key that is none.
  * MQ_LIMIT: also too many waiting puts of this client. MQ_TEMPORARY: the broker's memory limit, all that
- * time; or its disk is full or has failed, told at once. MQ_INTERRUPTED: not stored. Or the usual of a queue. */
+ * time; or its disk is full or has failed, told at once. MQ_INTERRUPTED: not stored. Or the usual of a queue.
+ */
 enum mq_status mqc_put(struct mqc_queue *queue, const void *body, size_t size, int64_t timeout_ms);
 enum mq_status mqc_put_nowait(struct mqc_queue *queue, const void *body, size_t size);
 
