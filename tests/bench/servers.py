@@ -278,7 +278,7 @@ class BareHandoff(Bare):
 
 # Several of mq, as some runs leave their brokers with much in them, or need another one beside.
 KINDS = {"mq": Mq, "mq-fresh": Mq, "mq-deep": Mq, "mq-flooded": Mq, "mq-elsewhere": Mq,
-         "mq-durable": MqDurable, "redis-durable": RedisDurable, "redis": Redis, "nats": Nats, "rabbitmq": Rabbit, "beanstalkd": Beanstalkd,
+         "mq-durable": MqDurable, "mq-steady": MqDurable, "redis-durable": RedisDurable, "redis": Redis, "nats": Nats, "rabbitmq": Rabbit, "beanstalkd": Beanstalkd,
          "forward-tcp": BareForward, "forward-ipc": BareForward, "echo-tcp": BareEcho, "echo-ipc": BareEcho,
          "handoff-tcp": BareHandoff, "handoff-ipc": BareHandoff}
 

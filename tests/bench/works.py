@@ -141,7 +141,7 @@ RUNS = [
     race("rabbitmq-durable", "rabbitmq", "peer_rabbit", "batch", 20_000, 500, more=("-v", "durable")),
     durable("durable", 1_500_000),
     durable("durable-1k", 300_000, 1000, ("-s", 1024)),
-    durable("durable-256", 500_000, 256),
+    durable("durable-256", 500_000, 256).on("mq-steady"),
     scene("durable-one", "durable", "mq-durable", "-o", "{elsewhere}", "-f", "{directory}/limit", beside=("mq",)),
     scene("durable-threads", "threads", "mq-durable", "-t", 64, "-d", 2),
     restart(5),
