@@ -275,6 +275,8 @@ static void replay_session_fact(struct replay *r)
         s->next_number = f->next_number;
     if (is_new && (f->flags & FACT_ENDED))
         session_end(r->e, s);
+    else if (!(f->flags & FACT_ENDED))
+        session_leave_ended(r->e, s); /* it has come back */
     if (is_new)
         s->since_ms = replay_time(r);
     s->lapses = f->lapses;

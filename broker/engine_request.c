@@ -179,6 +179,12 @@ static bool is_out_of_turn(const struct session *s, uint64_t number)
     return number == 0 || number == UINT64_MAX || (number > s->next_number && number > s->unsure_until);
 }
 
+/* After a restart: does this number ask again for what nothing is known of? */
+static bool is_unsure(const struct session *s, uint64_t number)
+{
+    return number >= s->unsure_from && number < s->unsure_until;
+}
+
 static enum mq_status accept_new(struct engine *e, struct session *s, const struct request *req,
                                  const char **ret_why)
 {
@@ -204,14 +210,13 @@ static enum mq_status accept(struct engine *e, struct session *s, const struct r
         *ret_why = "request number out of turn";
         return MQ_INVALID;
     }
-    if (req->number >= s->next_number)
-        return accept_new(e, s, req, ret_why);
-    struct call *call = call_find(e, s, req->number);
+    bool is_new = req->number >= s->next_number, may_start = is_new || is_unsure(s, req->number);
+    struct call *call = is_new ? NULL : call_find(e, s, req->number);
+    if (is_unsure(s, req->number))
+        s->unsure_from = req->number + 1;
     if (call)
         return repeat(e, call, req, ret_why);
-    if (req->number < s->unsure_until) /* nothing is known of it: a restart came between */
-        return accept_new(e, s, req, ret_why);
-    return MQ_OK; /* else its answer has arrived */
+    return may_start ? accept_new(e, s, req, ret_why) : MQ_OK; /* OK: its answer has arrived */
 }
 
 enum mq_status engine_submit(struct engine *e, uint64_t now_ms, struct session *s, const struct request *req,

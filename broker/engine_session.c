@@ -280,8 +280,11 @@ static bool knows_more(const struct session *s, const struct hello *hello)
  * holds here, and would hold it for ever. */
 static void come_back(struct engine *e, struct session *s, const struct hello *hello)
 {
-    if (e->options.is_forgetful && !list_is_empty(&s->leases) && knows_more(s, hello))
+    if (e->options.is_forgetful && !list_is_empty(&s->leases) && knows_more(s, hello)) {
         lapse(e, s);
+        if (note_is_on(e))
+            note_session(e, s); /* it is back already */
+    }
     s->unsure_until = hello->next_number;
 }
 
@@ -298,14 +301,18 @@ static enum mq_status resume(struct engine *e, const struct hello *hello, struct
         return refuse(welcome, MQ_INVALID, "numbers do not match the session's");
     if (s->ended && e->failure) /* maybe the log does not know that it has ended */
         return refuse(welcome, MQ_TEMPORARY, e->failure);
-    note_all_needed(e); /* how it ended, and which leases of it did, is told now */
+    bool was_ended = s->ended;
     *ret_old_peer = s->peer;
     unbind(e, s);
     stop_timer(e, s);
     session_leave_ended(e, s);
+    if (was_ended && note_is_on(e))
+        note_session(e, s);
+    note_all_needed(e); /* how it ended, and which leases of it did, is told now */
     call_confirm_others(e, s, *awaited); /* it has received all others */
     if (s->is_replayed && s->unsure_until == 0)
         come_back(e, s, hello);
+    s->unsure_from = 0;
     *ret_session = s;
     return MQ_OK;
 }

@@ -115,8 +115,9 @@ struct session {
     uint32_t lapses; /* how often that happened */
     uint64_t next_number;
     /* It was there before a restart. Of numbers below this one that have no call the broker does not know
-     * whether they had been answered: those that are asked again start anew, the others may be left out. */
-    uint64_t unsure_until;
+     * whether they had been answered: those that are asked again start anew, the others may be left out. A
+     * client asks again in order, so on its connection those below unsure_from are settled. */
+    uint64_t unsure_from, unsure_until;
     bool is_replayed;
     struct list calls; /* ascending numbers */
     uint32_t waiting, unconfirmed;

@@ -43,6 +43,7 @@
  *     CALL before it.
  * SESSION
  *   - cause.session, session_id, name, time_ms (since), next_number, lapses, flags (ENDED)
+ *   - It is new, or has come back after it had lapsed.
  * CALL
  *   - cause, verb, status, count, total, lease_ms, flags (AUTO_DONE, PARTIAL, CUT), then runs of ids
  *   - Only in checkpoints: an answer that is not confirmed. Ids: of a put, those stored; of a get, those that

@@ -29,6 +29,7 @@ struct journal *journal_new(const struct journal_options *options, const struct 
     j->used = found->used;
     j->length = files->length;
     j->is_named = true;
+    j->begins_anew = options->sync_interval_ms > 0;
     j->sequence = found->last ? found->sequence : 1;
     j->written = j->synced = j->sequence;
     j->due_ms = UINT64_MAX;
@@ -93,7 +94,7 @@ static bool is_full_enough(const struct journal *j)
 
 bool journal_wants_segment(const struct journal *j)
 {
-    return j->last == 0 || is_full_enough(j);
+    return j->last == 0 || j->begins_anew || is_full_enough(j);
 }
 
 uint64_t journal_next_segment(const struct journal *j)
@@ -131,6 +132,7 @@ void journal_take(struct journal *j, uint64_t now_ms, uint8_t *data, size_t size
         .data = data, .size = size, .capacity = capacity, .position = position, .sequence = j->sequence++};
     if (opens)
         open_next(j);
+    j->begins_anew = false;
     j->group.offset = j->used;
     j->used += group_bytes(size - GROUP_HEAD_SIZE);
     if (opens)

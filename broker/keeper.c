@@ -31,6 +31,7 @@ struct keeper {
     struct facts *facts;
     bool opens; /* the facts at hand begin with the next segment's checkpoint */
     bool has_failed;
+    bool is_held; /* facts are, though they are due: a job that is done comes first */
     int refused;            /* errno because of which puts are refused; 0: they are not */
     uint64_t lazy_since_ms; /* there are facts since then; UINT64_MAX: none */
     struct passage passage;
@@ -330,7 +331,8 @@ void keeper_turn(struct keeper *k, uint64_t now_ms)
         return;
     }
     follow_live_data(k, &stat);
-    if (is_due(k, now_ms) && can_take(k) && !is_held(k, &stat)) {
+    k->is_held = is_held(k, &stat);
+    if (is_due(k, now_ms) && can_take(k) && !k->is_held) {
         take(k, now_ms);
         open_segment(k);
     }
@@ -338,7 +340,7 @@ void keeper_turn(struct keeper *k, uint64_t now_ms)
 
 uint64_t keeper_deadline_ms(const struct keeper *k)
 {
-    bool waits = !k->has_failed && k->lazy_since_ms != UINT64_MAX && can_take(k);
+    bool waits = !k->has_failed && k->lazy_since_ms != UINT64_MAX && can_take(k) && !k->is_held;
     return waits ? k->lazy_since_ms + KEEPER_LAZY_MS : UINT64_MAX;
 }
 

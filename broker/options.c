@@ -224,7 +224,7 @@ static bool store_sync(struct parse *p, const char *value)
 static bool store_segment_size(struct parse *p, const char *value)
 {
     uint64_t size;
-    if (!options_size(value, &size) || size < SEGMENT_SIZE_MIN || size > SEGMENT_SIZE_MAX)
+    if (!options_size(value, &size) || size < SEGMENT_SIZE_LEAST || size > SEGMENT_SIZE_MAX)
         return fail(p, value, "a size such as 64M (256k to 1G)");
     p->options->segment_size = size;
     needs_data(p);

@@ -44,10 +44,11 @@ enum {
     SEGMENT_HEAD_SIZE = 4096,
     GROUP_HEAD_SIZE = 40,
     GROUP_ALIGNMENT = 8,
-    GROUP_GAP = 1 << 0,        /* flag */
-    SEGMENT_SALVAGED = 1 << 0, /* flag */
-    SEGMENT_SIZE_MIN = 256 << 10,
-    SEGMENT_SIZE_MAX = 1 << 30 /* what may be chosen; a large group makes a file longer */
+    GROUP_GAP = 1 << 0,             /* flag */
+    SEGMENT_SALVAGED = 1 << 0,      /* flag */
+    SEGMENT_SIZE_MIN = 8 << 10,     /* of any use; in tests */
+    SEGMENT_SIZE_LEAST = 256 << 10, /* what may be chosen, */
+    SEGMENT_SIZE_MAX = 1 << 30      /* ... and what at most; a large group makes a file longer */
 };
 
 struct segment_head {

@@ -164,6 +164,37 @@ static void who_could_not_come_back_yet_has_the_whole_grace_from_when_it_can(voi
     rig_free(&r);
 }
 
+static void what_starts_anew_starts_once_however_often_it_arrives(void)
+{
+    struct rig r = rig_new((struct rig_options){.is_durable = true, .silent = true});
+    uint64_t number = rig_get(&r, SESSION(2), LOST, SAYS(MQ_EMPTY));
+    rig_restart(&r);
+    rig_resume(&r, SESSION(2));
+    CHECK_REPLY(&r, SESSION(2), MQ_EMPTY, "");
+    rig_confirm(&r, SESSION(2), RANGES({number, number}));
+    rig_resume(&r, SESSION(1));
+    rig_put(&r, BODY("a"), OK);
+    rig_repeat(&r, SESSION(2), NUMBER(number), NOTHING_HAPPENS);
+    CHECK_SIZES(&r, "q", 1, 0);
+    rig_free(&r);
+}
+
+static void who_has_come_back_after_it_lapsed_has_all_of_the_grace_again(void)
+{
+    struct rig r = rig_new((struct rig_options){.is_durable = true, .resume_grace_ms = 100});
+    rig_ping(&r, SESSION(2), OK);
+    rig_drop(&r, SESSION(2));
+    rig_ping(&r, AT(200), OK);
+    rig_hello(&r, SESSION(2), RESUME, OK);
+    CHECK_EQUAL(r.welcome.lapses, 1);
+    rig_restart(&r);
+    rig_resume(&r, SESSION(1));
+    rig_ping(&r, AT(400), OK);
+    rig_hello(&r, SESSION(2), RESUME, OK);
+    CHECK_EQUAL(r.welcome.lapses, 2);
+    rig_free(&r);
+}
+
 int main(void)
 {
     static const struct unit_test tests[] = {
@@ -175,6 +206,8 @@ int main(void)
         UNIT(a_put_that_the_removal_of_its_queue_cut_off_does_not_go_on_in_another),
         UNIT(ids_are_reserved_before_the_first_one_is_told),
         UNIT(who_could_not_come_back_yet_has_the_whole_grace_from_when_it_can),
+        UNIT(what_starts_anew_starts_once_however_often_it_arrives),
+        UNIT(who_has_come_back_after_it_lapsed_has_all_of_the_grace_again),
     };
     return unit_run("engine_restart_known", tests, sizeof tests / sizeof *tests);
 }

@@ -1,43 +1,36 @@
 /* broker.c - the broker of the simulated world: the engine, the model beside it, and the link's part: which
- * connection carries which session, and what becomes of frames of connections that carry none. */
+ * connection carries which session, what becomes of frames of connections that carry none, and which frames
+ * wait until the disk is done. */
+#include "data.h"
 #include "sim.h"
 
 #include <inttypes.h>
-
-#include "model.h"
+#include <stdlib.h>
+#include <string.h>
 
 static struct {
     struct engine *engine;
     struct model *model;
     struct codec *in, *out;
     uint64_t events;
+    struct held **held; /* in the order in which they may leave */
+    size_t held_count, held_room;
 } broker;
 
-static void on_stored(void *context, uint64_t number)
-{
-    (void)context;
-    struct tag *tag = sim_tag(number);
-    SIM_REQUIRE(!tag->is_stored, "item %" PRIu64 " is stored twice", number);
-    SIM_REQUIRE(!tag->is_final, "item %" PRIu64 " is stored after its put was answered", number);
-    tag->is_stored = true;
-}
+/* A frame that may leave when all up to this group is safe, behind others for the same connection. */
+struct held {
+    struct connection *to;
+    uint64_t needs;
+    bool is_last; /* the answer to a bye: the broker has nothing to do with the connection any more */
+    size_t size;
+    uint8_t data[];
+};
 
-static void on_done(void *context, uint64_t number)
+static void new_process(void)
 {
-    (void)context;
-    struct tag *tag = sim_tag(number);
-    SIM_REQUIRE(!tag->is_done, "item %" PRIu64 " is done twice", number);
-    SIM_REQUIRE(tag->is_received, "item %" PRIu64 " is done, but no user has received it", number);
-    tag->is_done = true;
-}
-
-static void new_engine(void)
-{
-    broker.engine = engine_new(&sim.climate.engine, sim.now_ms);
-    broker.model = model_new(&sim.climate.engine, sim.now_ms);
-    SIM_REQUIRE(broker.engine, "out of memory");
-    broker.model->on_stored = on_stored;
-    broker.model->on_done = on_done;
+    data_begin(&broker.engine, &broker.model);
+    broker.model->on_stored = sim_item_stored;
+    broker.model->on_done = sim_item_done;
 }
 
 void broker_open(void)
@@ -45,30 +38,107 @@ void broker_open(void)
     broker.in = codec_new();
     broker.out = codec_new();
     SIM_REQUIRE(broker.in && broker.out, "out of memory");
-    new_engine();
+    data_open();
+    new_process();
 }
+
+/* ---- frames on their way out ---- */
+
+static void drop_held(size_t at)
+{
+    free(broker.held[at]);
+    memmove(&broker.held[at], &broker.held[at + 1], (--broker.held_count - at) * sizeof *broker.held);
+}
+
+static void drop_held_for(const struct connection *to, bool last_ones)
+{
+    for (size_t i = broker.held_count; i-- > 0;)
+        if (broker.held[i]->to == to && (last_ones || !broker.held[i]->is_last))
+            drop_held(i);
+}
+
+void broker_connection_gone(const struct connection *connection)
+{
+    drop_held_for(connection, true);
+}
+
+static void hold(struct connection *to, uint64_t needs, bool is_last, struct bytes frame)
+{
+    struct held *held = sim_alloc(sizeof *held + frame.size);
+    *held = (struct held){.to = to, .needs = needs, .is_last = is_last, .size = frame.size};
+    memcpy(held->data, frame.data, frame.size);
+    if (broker.held_count == broker.held_room) {
+        broker.held_room = 2 * broker.held_room + 16;
+        broker.held = realloc(broker.held, broker.held_room * sizeof *broker.held);
+        SIM_REQUIRE(broker.held, "out of memory");
+    }
+    broker.held[broker.held_count++] = held;
+}
+
+static void release(void)
+{
+    while (broker.held_count && broker.held[0]->needs <= broker.model->safe) {
+        const struct held *held = broker.held[0];
+        net_send_down(held->to, (struct bytes){held->data, held->size});
+        drop_held(0);
+    }
+}
+
+static bool waits_behind(const struct connection *to)
+{
+    for (size_t i = 0; i < broker.held_count; i++)
+        if (broker.held[i]->to == to)
+            return true;
+    return false;
+}
+
+static void send_when(struct connection *to, uint64_t needs, bool is_last, enum mq_status encoded,
+                      struct bytes frame)
+{
+    SIM_REQUIRE(encoded == MQ_OK, "the broker cannot encode: %s", mq_status_name(encoded));
+    if (needs <= broker.model->safe && !waits_behind(to))
+        net_send_down(to, frame);
+    else
+        hold(to, needs, is_last, frame);
+}
+
+static void send(struct connection *to, enum mq_status encoded, struct bytes frame)
+{
+    send_when(to, 0, false, encoded, frame);
+}
+
+/* What a frame must wait for that tells what was decided just now; the engine must agree. */
+static uint64_t needs_now(void)
+{
+    uint64_t needs = broker.model->has_failed ? 0 : broker.model->needed;
+    bool may_leave = engine_position(broker.engine) <= data_safe();
+    SIM_REQUIRE(may_leave == (needs <= broker.model->safe), "a frame may%s leave", may_leave ? "" : " not");
+    return needs;
+}
+
+/* ---- life ---- */
 
 void broker_close(void)
 {
+    while (broker.held_count)
+        drop_held(0);
+    data_end(broker.engine, broker.model, false);
+    data_close();
     codec_free(broker.in);
     codec_free(broker.out);
-    engine_free(broker.engine);
-    model_free(broker.model);
+    free(broker.held);
+    broker.held = NULL;
+    broker.held_room = 0;
 }
 
-void broker_crash(void)
+void broker_crash(bool power_fails)
 {
-    sim.climate.engine.first_item = broker.model->next_item + chance_below(1000); /* no id is given twice */
-    engine_free(broker.engine);
-    model_free(broker.model);
-    new_engine();
-}
-
-/* Sends what a function of codec.h has encoded. */
-static void send(struct connection *to, enum mq_status encoded, struct bytes frame)
-{
-    SIM_REQUIRE(encoded == MQ_OK, "the broker cannot encode: %s", mq_status_name(encoded));
-    net_send_down(to, frame);
+    if (!sim.climate.is_durable) /* no id is given twice */
+        sim.climate.engine.first_item = broker.model->next_item + chance_below(1000);
+    while (broker.held_count)
+        drop_held(0);
+    data_end(broker.engine, broker.model, power_fails);
+    new_process();
 }
 
 static void say_answer(const struct connection *to, const struct answer *answer)
@@ -78,13 +148,31 @@ static void say_answer(const struct connection *to, const struct answer *answer)
             answer->item_count);
 }
 
+static bool is_small(void)
+{
+    return broker.model->item_count + broker.model->call_count < 300;
+}
+
+static void compare_memory(void)
+{
+    struct broker_stat stat;
+    engine_stat(broker.engine, &stat);
+    SIM_REQUIRE(!is_small() || stat.memory == model_memory(broker.model),
+                "memory is %" PRIu64 ", not %" PRIu64, stat.memory, model_memory(broker.model));
+}
+
 /* After everything that was done to the engine: its replies, each compared with the model's. */
 static void drain(void)
 {
     void *peer;
     struct answer answer;
     struct bytes frame;
-    while (engine_next_reply(broker.engine, UINT64_MAX, &peer, &answer)) {
+    compare_memory();
+    data_event_ends();
+    data_turn();
+    uint64_t safe = data_safe();
+    release();
+    while (engine_next_reply(broker.engine, safe, &peer, &answer)) {
         struct connection *to = peer;
         say_answer(to, &answer);
         SIM_REQUIRE(net_session(to), "an answer for a connection without a session");
@@ -95,8 +183,7 @@ static void drain(void)
     SIM_REQUIRE(engine_deadline_ms(broker.engine) == model_deadline_ms(broker.model),
                 "the next deadline is %" PRIu64 ", not %" PRIu64, engine_deadline_ms(broker.engine),
                 model_deadline_ms(broker.model));
-    bool is_small = broker.model->item_count + broker.model->call_count < 300;
-    if (is_small || ++broker.events % 16 == 0)
+    if (is_small() || ++broker.events % 16 == 0)
         engine_check(broker.engine);
 }
 
@@ -115,6 +202,7 @@ static void unbind(struct connection *from)
     model_disconnect(broker.model, from);
     engine_disconnect(broker.engine, sim.now_ms, session);
     net_bind(from, NULL);
+    drop_held_for(from, false);
 }
 
 static void on_hello(struct connection *from, const struct hello *hello)
@@ -144,10 +232,12 @@ static void on_hello(struct connection *from, const struct hello *hello)
         net_suspect(from);
         if (old_peer) {
             net_bind(old_peer, NULL);
+            drop_held_for(old_peer, false);
             refuse(old_peer, MQ_TEMPORARY, "the session has moved to another connection");
         }
     }
-    send(from, codec_encode_welcome(broker.out, &welcome, &frame), frame);
+    send_when(from, status == MQ_OK ? needs_now() : 0, false,
+              codec_encode_welcome(broker.out, &welcome, &frame), frame);
 }
 
 static void on_bye(struct connection *from, struct ranges confirms)
@@ -156,7 +246,8 @@ static void on_bye(struct connection *from, struct ranges confirms)
     model_bye(broker.model, from, confirms);
     engine_bye(broker.engine, sim.now_ms, net_session(from), confirms);
     net_bind(from, NULL);
-    send(from, codec_encode_bye_answer(broker.out, MQ_OK, &frame), frame);
+    drop_held_for(from, false);
+    send_when(from, needs_now(), true, codec_encode_bye_answer(broker.out, MQ_OK, &frame), frame);
 }
 
 static void on_request(struct connection *from, const struct request *req)
@@ -169,6 +260,7 @@ static void on_request(struct connection *from, const struct request *req)
     if (status == MQ_OK)
         return;
     drain();
+    data_event_begins();
     unbind(from);
     refuse(from, status, why);
 }
@@ -186,6 +278,8 @@ void broker_input(struct connection *from, struct bytes bytes)
         refuse(from, MQ_INVALID, "hello comes first");
         return;
     }
+    data_turn();
+    data_event_begins();
     model_clock(broker.model, sim.now_ms);
     if (frame.verb == MQ_VERB_HELLO) {
         on_hello(from, &frame.hello);
@@ -205,6 +299,8 @@ void broker_line_gone(struct connection *from)
     if (!net_session(from))
         return;
     sim_say("-> %u is gone", net_number(from));
+    data_turn();
+    data_event_begins();
     model_clock(broker.model, sim.now_ms);
     unbind(from);
     drain();
@@ -212,6 +308,8 @@ void broker_line_gone(struct connection *from)
 
 void broker_tick(void)
 {
+    data_turn();
+    data_event_begins();
     model_clock(broker.model, sim.now_ms);
     model_tick(broker.model);
     engine_tick(broker.engine, sim.now_ms);
@@ -220,7 +318,8 @@ void broker_tick(void)
 
 uint64_t broker_deadline_ms(void)
 {
-    return engine_deadline_ms(broker.engine);
+    uint64_t engine = engine_deadline_ms(broker.engine), disk = data_deadline_ms();
+    return engine < disk ? engine : disk;
 }
 
 bool broker_queue_has_items(size_t queue)

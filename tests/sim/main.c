@@ -83,6 +83,11 @@ void sim_say(const char *format, ...)
     va_end(arguments);
 }
 
+bool sim_is_verbose(void)
+{
+    return run.is_verbose;
+}
+
 void sim_fail(const char *file, int line, const char *format, ...)
 {
     va_list arguments;

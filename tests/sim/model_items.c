@@ -115,11 +115,25 @@ static struct model_queue *first_starved(const struct model *m)
     return first;
 }
 
+/* Where items are found by their ids, that takes some, too. */
+static size_t index_cost(const struct model *m)
+{
+    size_t cost = 0;
+    for (size_t i = 0; i < m->item_count; i++)
+        cost += m->options.is_durable && m->items[i]->is_known ? ITEM_INDEX_COST : 0;
+    return cost;
+}
+
+uint64_t model_memory(const struct model *m)
+{
+    return model_stored_cost(m) + model_unstored_cost(m) + index_cost(m);
+}
+
 /* What is stored counts, and puts that wait for room elsewhere; not those that wait for memory. */
 bool model_memory_fits(const struct model *m, const struct model_queue *q, size_t cost)
 {
-    size_t used = model_stored_cost(m);
-    if (first_starved(m) && !m->feeding)
+    size_t used = model_stored_cost(m) + index_cost(m);
+    if (model_refuses(m, q) || (first_starved(m) && !m->feeding))
         return false;
     for (size_t i = 0; i < m->call_count; i++) {
         const struct model_call *call = m->calls[i];
@@ -185,24 +199,31 @@ void model_unmark(struct model *m, const struct model_queue *q)
 static void store(struct model *m, struct model_queue *q, struct model_call *call)
 {
     struct model_item *item = sim_alloc(sizeof *item);
+    model_note_ids(m);
+    if (model_is_noted(m, q))
+        model_note(m, call);
+    call->stored = ++m->turn;
+    call->stored_in = q->number;
     *item = call->unstored[call->unstored_first++];
     item->id = m->next_item++;
     item->queue = q;
+    item->group = model_is_noted(m, q) ? m->group : 0;
+    item->is_known = q->settings.kind == MQ_KIND_PRIORITY;
     item->stored_ms = m->now_ms;
     item->due_ms = NEVER;
-    SIM_REQUIRE(m->item_count < MODEL_ITEMS, "too many items for the model");
-    m->items[m->item_count++] = item;
+    model_add_item(m, item);
+    call->ranges += call->count == 0 || call->ids[call->count - 1] + 1 != item->id;
     call->ids[call->count++] = item->id;
     q->puts++;
     m->puts++;
-    m->on_stored(m->context, item->tag);
+    m->on_stored(item, m->group);
 }
 
 static bool serve_putters(struct model *m, struct model_queue *q)
 {
     bool moved = false;
     for (struct model_call *call; (call = model_first_in_line(m, q, MQ_VERB_PUT));) {
-        bool fits = model_memory_fits(m, q, cost_of(&call->unstored[call->unstored_first]));
+        bool fits = call->at_once || model_memory_fits(m, q, cost_of(&call->unstored[call->unstored_first]));
         if (call->partial && call->count > 0 && (!fits || model_room(m, q) == 0)) {
             model_answer(m, call, MQ_OK);
             continue;
@@ -228,7 +249,9 @@ static void hand_out(struct model *m, struct model_call *call, struct model_item
 {
     item->holder = call->session;
     item->call = call;
-    item->taken = ++m->turn;
+    item->taken = item->place = ++m->turn;
+    item->is_known = true;
+    item->lease_ms = call->lease_ms;
     item->due_ms = call->lease_ms > 0 ? m->now_ms + (uint64_t)call->lease_ms : NEVER;
     item->queue->redelivered += item->deliveries > 0;
     m->redelivered += item->deliveries > 0;
@@ -256,6 +279,10 @@ static void grant(struct model *m, struct model_call *call)
         hand_out(m, call, item);
         call->reply_size += size;
     }
+    if (model_is_noted(m, q)) {
+        model_note_lazily(m);
+        call->is_noted = true;
+    }
     model_answer(m, call, MQ_OK);
 }
 
@@ -282,8 +309,10 @@ bool model_serve(struct model *m, struct model_queue *q)
     }
     if (q->is_shut_down && !model_first(m, q))
         model_answer_line(m, q, MQ_VERB_GET, MQ_SHUT_DOWN);
-    if (model_unfinished(m, q) == 0)
+    if (model_unfinished(m, q) == 0 && model_first_in_line(m, q, MQ_VERB_JOIN)) {
+        model_need_all(m);
         model_answer_line(m, q, MQ_VERB_JOIN, MQ_OK);
+    }
     return moved;
 }
 
@@ -337,7 +366,7 @@ void model_done(struct model *m, struct model_item *item)
 {
     item->queue->done++;
     m->done++;
-    m->on_done(m->context, item->tag);
+    m->on_done(item, m->group);
     model_mark(m, item->queue);
     forget_item(m, item);
 }

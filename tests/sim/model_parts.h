@@ -1,5 +1,6 @@
-/* model_parts.h - what the model's files share: model.c (sessions, numbers, time, replies), model_items.c
- * (items and who is served), model_rules.c (requests), model_look.c (inspection). */
+/* model_parts.h - what the model's files share: model.c (sessions, numbers, time), model_reply.c (answers
+ * compared), model_items.c (items and who is served), model_rules.c (requests), model_look.c (inspection),
+ * model_log.c (what must survive). */
 #ifndef SIM_MODEL_PARTS_H
 #define SIM_MODEL_PARTS_H
 
@@ -7,6 +8,16 @@
 
 /* model.c */
 size_t model_find_item(const struct model *m, uint64_t id); /* index; item_count: none */
+struct model_call *model_call(const struct model *m, const struct model_session *s, uint64_t number);
+/* The session's call with the lowest number above this one; NULL: none. */
+struct model_call *model_next_call(const struct model *m, const struct model_session *s, uint64_t after);
+/* The item that this get handed out next after this turn, of those that are still held; NULL: none is. */
+struct model_item *model_next_taken(const struct model *m, const struct model_call *call, uint64_t after);
+struct model_session *model_session_of(const struct model *m, const void *peer);
+void model_add_call(struct model *m, struct model_call *call);
+void model_add_item(struct model *m, struct model_item *item);
+void model_free_call(struct model_call *call);
+void model_remove_call(struct model *m, struct model_call *call);
 uint64_t model_count_calls(const struct model *m, const struct model_session *s, bool waiting);
 void model_answer(struct model *m, struct model_call *call, enum mq_status status);
 
@@ -34,6 +45,14 @@ void model_discard(struct model *m, struct model_item *item);
 size_t model_discard_ready(struct model *m, struct model_queue *q);
 void model_return(struct model *m, struct model_item *item, bool untouched, bool remember);
 void model_remember_lost(struct model_session *s, uint64_t id);
+
+/* model_log.c: facts are written. */
+bool model_is_noted(const struct model *m, const struct model_queue *q); /* do facts tell of its items? */
+void model_note(struct model *m, struct model_call *call);               /* an answer waits for this one */
+void model_note_lazily(struct model *m);
+void model_note_ids(struct model *m);
+void model_need_all(struct model *m);
+bool model_refuses(const struct model *m, const struct model_queue *q); /* puts wait, for the log's sake */
 
 /* model_rules.c */
 void model_start(struct model *m, struct model_call *call, const struct request *req);

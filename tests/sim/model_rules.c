@@ -32,6 +32,8 @@ static enum mq_status check_put(const struct model *m, const struct model_call *
         return too_big ? MQ_TOO_BIG : MQ_INVALID;
     if (q->is_shut_down)
         return MQ_SHUT_DOWN;
+    if (m->refuses_puts && model_is_noted(m, q))
+        return MQ_TEMPORARY;
     if (req->timeout_ms == 0 && (!line_is_empty || model_room(m, q) == 0))
         return MQ_FULL;
     if (req->timeout_ms == 0 && !model_memory_fits(m, q, first_cost))
@@ -43,13 +45,20 @@ static enum mq_status check_put(const struct model *m, const struct model_call *
     if (waiting > 0 && waiting + size > m->options.in_flight_max)
         return MQ_LIMIT;
     uint64_t most = m->options.memory_limit + m->options.memory_limit / 2, stored = model_stored_cost(m);
-    return stored > 0 && stored + model_unstored_cost(m) + cost > most ? MQ_TEMPORARY : MQ_OK;
+    return stored > 0 && model_memory(m) + cost > most ? MQ_TEMPORARY : MQ_OK;
 }
 
+/* Some may have been stored before a restart. */
 static void copy_puts(struct model_call *call, const struct model_queue *q, const struct request *req)
 {
+    uint64_t *ids = call->ids;
+    free(call->unstored);
     call->unstored = sim_alloc(req->put_count * sizeof *call->unstored);
-    call->ids = sim_alloc(req->put_count * sizeof *call->ids);
+    call->ids = sim_alloc((call->count + req->put_count) * sizeof *call->ids);
+    if (call->count)
+        memcpy(call->ids, ids, call->count * sizeof *ids);
+    free(ids);
+    call->unstored_first = 0;
     call->unstored_count = req->put_count;
     for (size_t i = 0; i < req->put_count; i++) {
         struct model_item *item = &call->unstored[i];
@@ -83,14 +92,24 @@ static enum mq_status put_refusal(const struct model *m, const struct model_queu
     return model_room(m, q) == 0 ? MQ_FULL : MQ_TEMPORARY;
 }
 
+static void reserve_ranges(struct model_call *call, size_t count)
+{
+    if (call->ranges + count <= call->range_capacity)
+        return;
+    call->range_capacity = call->ranges + count;
+    call->reply_size = call->range_capacity * sizeof(struct range);
+}
+
 static void start_put(struct model *m, struct model_call *call, struct model_queue *q,
                       const struct request *req)
 {
     bool at_once = false;
     call->partial = req->partial;
+    call->total = call->total ? call->total : req->put_count;
     enum mq_status status = check_put(m, call, q, req, &at_once);
-    if (status == MQ_OK && !at_once && req->put_count > 1)
-        call->reply_size = req->put_count * sizeof(struct range);
+    call->at_once = at_once;
+    if (status == MQ_OK)
+        reserve_ranges(call, at_once ? 1 : req->put_count);
     if (status != MQ_OK) {
         model_answer(m, call, status);
         return;
@@ -127,6 +146,8 @@ static void start_get(struct model *m, struct model_call *call, struct model_que
 static void start_join(struct model *m, struct model_call *call, struct model_queue *q,
                        const struct request *req)
 {
+    if (model_unfinished(m, q) == 0)
+        model_need_all(m);
     if (model_unfinished(m, q) == 0 || req->timeout_ms == 0) {
         model_answer(m, call, model_unfinished(m, q) == 0 ? MQ_OK : MQ_TIMED_OUT);
         return;
@@ -191,8 +212,11 @@ static void start_ids(struct model *m, struct model_call *call, const struct req
         call->reply_size = req->id_count * sizeof *call->refusals;
     for (size_t i = 0; i < req->id_count; i++) {
         struct model_item *item = held_item(m, call->session, req->ids[i], req->verb);
+        if (item && model_is_noted(m, item->queue))
+            model_note(m, call);
         if (!item) {
-            bool lost = take_lost(call->session, req->ids[i], req->verb == MQ_VERB_EXTEND);
+            bool lost = take_lost(call->session, req->ids[i], req->verb == MQ_VERB_EXTEND) ||
+                        (call->session->is_replayed && req->ids[i] < m->begun_item);
             call->refusals[call->refusal_count++] =
                 (struct refusal){req->ids[i], lost ? MQ_LEASE_LOST : MQ_TOO_MANY_DONE};
         } else if (req->verb == MQ_VERB_TASK_DONE) {
@@ -200,9 +224,12 @@ static void start_ids(struct model *m, struct model_call *call, const struct req
         } else if (req->verb == MQ_VERB_RELEASE) {
             model_return(m, item, req->untouched, false);
         } else {
+            item->lease_ms = req->lease_ms;
             item->due_ms = req->lease_ms > 0 ? m->now_ms + (uint64_t)req->lease_ms : NEVER;
         }
     }
+    if (call->refusal_count)
+        model_note(m, call);
     model_answer(m, call, call->refusal_count ? call->refusals[0].status : MQ_OK);
 }
 
@@ -233,7 +260,8 @@ static bool differ(const struct settings *created, const struct settings *wanted
            ((wanted->given & MQ_SETTING_TRANSIENT) && wanted->is_transient != created->is_transient);
 }
 
-static enum mq_status open_queue(struct model *m, struct model_queue *q, const struct request *req)
+static enum mq_status open_queue(struct model *m, struct model_call *call, struct model_queue *q,
+                                 const struct request *req)
 {
     if ((req->settings.given & MQ_SETTING_LEASE) && req->settings.lease_ms < 0)
         return MQ_INVALID;
@@ -250,22 +278,28 @@ static enum mq_status open_queue(struct model *m, struct model_queue *q, const s
     apply_settings(&q->created, &req->settings);
     q->settings = q->created;
     q->made_ms = m->now_ms;
+    q->number = ++m->next_queue;
     m->queues[m->queue_count++] = q;
+    model_note(m, call);
     return MQ_OK;
 }
 
-static enum mq_status set_queue(struct model *m, struct model_queue *q, const struct request *req)
+static enum mq_status set_queue(struct model *m, struct model_call *call, struct model_queue *q,
+                                const struct request *req)
 {
     if ((req->settings.given & (MQ_SETTING_KIND | MQ_SETTING_TRANSIENT)) ||
         ((req->settings.given & MQ_SETTING_LEASE) && req->settings.lease_ms < 0))
         return MQ_INVALID;
     apply_settings(&q->settings, &req->settings);
+    model_note(m, call);
     model_mark(m, q);
     return MQ_OK;
 }
 
-static enum mq_status shut_down(struct model *m, struct model_queue *q, const struct request *req)
+static enum mq_status shut_down(struct model *m, struct model_call *call, struct model_queue *q,
+                                const struct request *req)
 {
+    model_note(m, call);
     q->is_shut_down = true;
     q->is_immediate |= req->immediate;
     model_answer_line(m, q, MQ_VERB_PUT, MQ_SHUT_DOWN);
@@ -281,12 +315,15 @@ static enum mq_status remove_queue(struct model *m, struct model_call *call, str
     if (model_unfinished(m, q) > 0 && !force)
         return MQ_BUSY;
     call->count = model_unfinished(m, q);
+    model_note(m, call);
     model_answer_line(m, q, MQ_VERB_PUT, MQ_NO_QUEUE);
     model_answer_line(m, q, MQ_VERB_GET, MQ_NO_QUEUE);
     model_answer_line(m, q, MQ_VERB_JOIN, MQ_NO_QUEUE);
     for (size_t i = m->item_count; i-- > 0;) {
         if (m->items[i]->queue != q)
             continue;
+        if (m->items[i]->call) /* it must not be taken for received before that is safe */
+            m->items[i]->call->needs = m->needed;
         if (m->items[i]->holder)
             model_remember_lost(m->items[i]->holder, m->items[i]->id);
         model_discard(m, m->items[i]);
@@ -314,12 +351,13 @@ static void start_about_queue(struct model *m, struct model_call *call, struct m
         start_join(m, call, q, req);
         break;
     case MQ_VERB_SET:
-        model_answer(m, call, set_queue(m, q, req));
+        model_answer(m, call, set_queue(m, call, q, req));
         break;
     case MQ_VERB_SHUT_DOWN:
-        model_answer(m, call, shut_down(m, q, req));
+        model_answer(m, call, shut_down(m, call, q, req));
         break;
     case MQ_VERB_PURGE:
+        model_note(m, call);
         call->count = model_discard_ready(m, q);
         model_answer(m, call, MQ_OK);
         break;
@@ -353,6 +391,8 @@ void model_start(struct model *m, struct model_call *call, const struct request 
         model_answer(m, call, MQ_INTERRUPTED);
     else if (is_invalid(m, req))
         model_answer(m, call, MQ_INVALID);
+    else if (m->has_failed && !is_look && req->verb != MQ_VERB_PING)
+        model_answer(m, call, MQ_TEMPORARY);
     else if (req->verb == MQ_VERB_TASK_DONE || req->verb == MQ_VERB_RELEASE || req->verb == MQ_VERB_EXTEND)
         start_ids(m, call, req);
     else if (req->verb == MQ_VERB_PING)
@@ -362,7 +402,7 @@ void model_start(struct model *m, struct model_call *call, const struct request 
     else if (is_look)
         model_look(m, call, req);
     else if (req->verb == MQ_VERB_OPEN)
-        model_answer(m, call, open_queue(m, q, req));
+        model_answer(m, call, open_queue(m, call, q, req));
     else if (!q)
         model_answer(m, call, MQ_NO_QUEUE);
     else

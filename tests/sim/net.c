@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECTIONS_MAX = 64, STALE_MAX_MS = 6000 };
+enum { CONNECTIONS_MAX = 1024, STALE_MAX_MS = 6000 };
 
 struct frame {
     struct frame *next;
@@ -129,6 +129,7 @@ static uint64_t pipe_due_ms(const struct pipe *pipe)
 
 static void forget(size_t at)
 {
+    broker_connection_gone(net.list[at]);
     pipe_cut(&net.list[at]->up);
     pipe_cut(&net.list[at]->down);
     free(net.list[at]);

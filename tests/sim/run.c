@@ -1,5 +1,7 @@
 /* run.c - one run: a climate from the seed, steps until they are used up, then the quiet end in which
  * everything must finish. */
+#include "data.h"
+#include "segment.h"
 #include "sim.h"
 
 #include <inttypes.h>
@@ -14,23 +16,6 @@ const char *sim_queue_name(size_t queue)
 {
     static const char *const names[QUEUES] = {"fifo", "lifo", "priority", "a", "b", "c"};
     return names[queue];
-}
-
-uint64_t sim_new_tag(size_t queue)
-{
-    if (sim.tag_count == sim.tag_capacity) {
-        sim.tag_capacity = 2 * sim.tag_capacity + 1024;
-        sim.tags = realloc(sim.tags, sim.tag_capacity * sizeof *sim.tags);
-        SIM_REQUIRE(sim.tags, "out of memory");
-    }
-    sim.tags[sim.tag_count] = (struct tag){.queue = (uint8_t)queue};
-    return sim.tag_count++;
-}
-
-struct tag *sim_tag(uint64_t tag)
-{
-    SIM_REQUIRE(tag < sim.tag_count, "an item %" PRIu64 " that nobody has put", tag);
-    return &sim.tags[tag];
 }
 
 /* ---- the climate ---- */
@@ -98,6 +83,21 @@ static void choose_weather(struct climate *climate)
         climate->freeze_permille = (unsigned)chance_below(3);
 }
 
+static void choose_data(struct climate *climate)
+{
+    climate->is_durable = climate->engine.is_durable = chance_percent(60);
+    climate->segment_size = SEGMENT_SIZE_MIN << chance_below(4);
+    climate->sync_interval_ms = chance_percent(30) ? chance_between(1, 200) : 0;
+    climate->engine.is_forgetful = climate->is_durable && climate->sync_interval_ms > 0;
+    climate->backlog_max = chance_percent(70) ? 64 << 20 : chance_below(3000);
+    climate->disk_max_ms = chance_percent(50) ? 2 : chance_below(60);
+    if (climate->is_durable && chance_percent(70))
+        climate->crash_permille = (unsigned)chance_between(1, 15);
+    climate->power_percent = chance_percent(50) ? 50 : 0;
+    climate->break_per_10000 = chance_percent(20) ? 2 : 0;
+    climate->fill_per_10000 = chance_percent(20) ? 5 : 0;
+}
+
 static void choose_climate(struct climate *climate)
 {
     memset(climate, 0, sizeof *climate);
@@ -109,6 +109,7 @@ static void choose_climate(struct climate *climate)
     choose_limits(climate);
     choose_weights(climate->weights);
     choose_weather(climate);
+    choose_data(climate);
 }
 
 /* ---- steps ---- */
@@ -119,6 +120,13 @@ static uint64_t next_event_ms(void)
     if (users_next_ms() < next)
         next = users_next_ms();
     return broker_deadline_ms() < next ? broker_deadline_ms() : next;
+}
+
+static void crash(bool power_fails)
+{
+    sim_say("the %s", power_fails ? "power fails" : "broker crashes");
+    net_cut_all();
+    broker_crash(power_fails);
 }
 
 /* One of the things that are due; time goes on until something is. False: nothing will ever be. */
@@ -136,6 +144,8 @@ static bool pass_time(void)
         net_deliver();
     else if (user && choice-- == 0)
         users_fire();
+    else if (data_is_dying())
+        crash(chance_below(100) < sim.climate.power_percent);
     else
         broker_tick();
     return true;
@@ -145,13 +155,6 @@ static void freeze(void)
 {
     sim.now_ms += chance_between(1, 10000);
     sim_say("everything stands still until %" PRIu64, sim.now_ms);
-}
-
-static void crash(void)
-{
-    sim_say("the broker crashes");
-    net_cut_all();
-    broker_crash();
 }
 
 static void cut_some_line(void)
@@ -171,7 +174,13 @@ static void step(void)
     else if (chance_permille(climate->kill_permille))
         user_kill(chance_below(climate->user_count));
     else if (climate->crash_permille && chance_below(3000) < climate->crash_permille)
-        crash();
+        crash(chance_below(100) < climate->power_percent);
+    else if (chance_below(10000) < climate->break_per_10000)
+        data_break_disk();
+    else if (chance_below(10000) < climate->fill_per_10000)
+        data_fill_disk();
+    else if (chance_below(10000) < 4 * climate->fill_per_10000)
+        data_make_room();
     else if (chance_permille(climate->freeze_permille))
         freeze();
     else if (chance_percent(35))
@@ -197,6 +206,7 @@ static void end_quietly(void)
     uint64_t events = 0, began_ms = sim.now_ms;
     sim_say("quiet");
     sim.quiet = true;
+    data_make_room();
     users_stay();
     while (!broker_is_drained()) {
         for (size_t i = 0; i < sim.climate.user_count; i++)
@@ -230,6 +240,11 @@ static void say_climate(const struct climate *climate)
     sim_say("permille: %u lost, %u repeated, %u cut, %u killed, %u crashed, %u frozen",
             climate->lose_permille, climate->repeat_permille, climate->cut_permille, climate->kill_permille,
             climate->crash_permille, climate->freeze_permille);
+    if (climate->is_durable)
+        sim_say("segments of %" PRIu64 ", interval %" PRIu64 ", backlog %" PRIu64 ", disk %" PRIu64
+                " ms, power %u, %u broken, %u full",
+                climate->segment_size, climate->sync_interval_ms, climate->backlog_max, climate->disk_max_ms,
+                climate->power_percent, climate->break_per_10000, climate->fill_per_10000);
 }
 
 void sim_run(uint64_t steps)

@@ -29,6 +29,8 @@ _Noreturn void sim_fail(const char *file, int line, const char *format, ...)
 /* With --verbose, one line an event. */
 void sim_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+bool sim_is_verbose(void);
+
 /* Chance. */
 uint64_t chance(void);
 uint64_t chance_below(uint64_t count); /* 0..count-1 */
@@ -47,18 +49,29 @@ struct climate {
     unsigned lose_permille, repeat_permille, cut_permille, kill_permille, crash_permille, freeze_permille;
     uint64_t delay_max_ms, away_max_ms;
     unsigned weights[MQ_VERB_PING + 1]; /* how often users ask what */
+    /* The data directory, and how often what happens to it. */
+    bool is_durable;
+    uint64_t segment_size, sync_interval_ms, backlog_max, disk_max_ms;
+    unsigned power_percent; /* of crashes */
+    unsigned break_per_10000, fill_per_10000;
 };
 
 /* What is known of each item ever put. */
 struct tag {
     uint8_t queue;
     bool is_stored, is_final, is_received, is_done;
+    bool is_transient;           /* its queue */
+    bool is_told_done;           /* its user was told so */
+    bool is_lost;                /* what its user was told of it may have been undone: it had been warned */
+    uint64_t stored_in, done_in; /* groups */
 };
 
 struct sim {
     struct climate climate;
     uint64_t now_ms, steps;
-    bool quiet; /* the end: no faults, nothing new */
+    bool quiet;      /* the end: no faults, nothing new */
+    bool has_undone; /* the broker, what was told but not on disk */
+    bool may_forget; /* sessions, for something happened that allows it */
     struct tag *tags;
     size_t tag_count, tag_capacity;
 };
@@ -68,6 +81,13 @@ uint64_t sim_new_tag(size_t queue);
 struct tag *sim_tag(uint64_t tag);
 const char *sim_queue_name(size_t queue);
 
+/* tags.c: what has become of each item. */
+struct model_item;
+void sim_item_stored(const struct model_item *item, uint64_t group);
+void sim_item_done(const struct model_item *item, uint64_t group);
+/* A restart: what happened after this group has not happened. */
+void sim_restore_tags(uint64_t group);
+
 /* run.c */
 void sim_run(uint64_t steps);
 
@@ -75,7 +95,8 @@ void sim_run(uint64_t steps);
 struct connection;
 void broker_open(void);
 void broker_close(void);
-void broker_crash(void); /* a new one, which knows nothing */
+void broker_crash(bool power_fails); /* a new one, which knows nothing, or what is on disk */
+void broker_connection_gone(const struct connection *connection); /* it is freed */
 void broker_input(struct connection *connection, struct bytes frame);
 void broker_line_gone(struct connection *connection); /* found out */
 void broker_tick(void);

@@ -150,8 +150,9 @@ static void left(struct user *u)
 static bool may_be_forgotten(void)
 {
     const struct engine_options *o = &sim.climate.engine;
-    return sim.climate.crash_permille || o->remember_ms < 600000 || o->remembered_max < 100 ||
-           o->sessions_max < 200;
+    bool is_on_disk = sim.climate.is_durable && sim.climate.sync_interval_ms == 0;
+    return (sim.climate.crash_permille && !is_on_disk) || sim.may_forget || o->remember_ms < 600000 ||
+           o->remembered_max < 100 || o->sessions_max < 200;
 }
 
 static void start_anew(struct user *u)
@@ -267,11 +268,11 @@ void users_fire(void)
 /* ---- the quiet end ---- */
 
 /* Who is leaving may wait to say bye until its last puts have gone, which may need the drain: it is not
- * awaited. */
+ * awaited. Where what was told may have been undone, items may be held by somebody who does not know. */
 void users_stay(void)
 {
     for (size_t i = 0; i < sim.climate.user_count; i++)
-        if (users[i].leaves)
+        if (users[i].leaves || sim.has_undone)
             user_kill(i);
 }
 

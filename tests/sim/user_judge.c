@@ -45,7 +45,7 @@ static void judge_put(const struct op *op, const struct answer *answer)
     for (size_t i = 0; i < item_count; i++) {
         struct tag *tag = sim_tag(op->tags[i]);
         bool is_stored = i < answer->count;
-        SIM_REQUIRE(tag->is_stored == is_stored, "item %" PRIu64 " is %s", op->tags[i],
+        SIM_REQUIRE(tag->is_stored == is_stored || tag->is_lost, "item %" PRIu64 " is %s", op->tags[i],
                     is_stored ? "said to be stored" : "stored, but nobody is told");
         tag->is_final = true;
     }
@@ -55,7 +55,7 @@ static void judge_item(struct user *u, const struct op *op, const struct item_vi
 {
     uint64_t number = body_read(item->body);
     struct tag *tag = sim_tag(number);
-    SIM_REQUIRE(tag->is_stored, "item %" PRIu64 " comes out, but never went in", number);
+    SIM_REQUIRE(tag->is_stored || tag->is_lost, "item %" PRIu64 " comes out, but never went in", number);
     SIM_REQUIRE(tag->queue == op->queue, "item %" PRIu64 " comes out of another queue", number);
     SIM_REQUIRE(item->deliveries >= 1, "an item never delivered is here");
     tag->is_received = true;
@@ -86,6 +86,23 @@ static void judge_get(struct user *u, const struct op *op, const struct answer *
         ask_give_back(u, unwanted, count);
 }
 
+static bool is_refused(const struct answer *answer, uint64_t id)
+{
+    for (size_t i = 0; i < answer->refusal_count; i++)
+        if (answer->refusals[i].id == id)
+            return true;
+    return false;
+}
+
+/* From now on nobody may see these items again. */
+static void judge_done(const struct op *op, const struct answer *answer)
+{
+    bool is_done = answer->status == MQ_OK || answer->refusal_count > 0;
+    for (size_t i = 0; is_done && i < op->gone_count; i++)
+        if (!is_refused(answer, op->gone[i].id))
+            sim_tag(op->gone[i].tag)->is_told_done = true;
+}
+
 static void keep_holding(struct user *u, const struct op *op)
 {
     for (size_t i = 0; i < op->gone_count; i++)
@@ -105,9 +122,11 @@ void judge_answer(struct user *u, struct op *op, const struct answer *answer)
         judge_put(op, answer);
     if (req->verb == MQ_VERB_GET)
         judge_get(u, op, answer, op->x.withdrawn);
+    if (answer->verb == MQ_VERB_TASK_DONE)
+        judge_done(op, answer);
     if (req->verb == MQ_VERB_OPEN && answer->status == MQ_OK && !op->x.withdrawn && !op->x.reopens)
         u->handles[op->queue] = (struct handle){true, req->settings};
-    if (answer->status == MQ_INTERRUPTED || answer->status == MQ_INVALID)
+    if (answer->status == MQ_INTERRUPTED || answer->status == MQ_INVALID || answer->status == MQ_TEMPORARY)
         keep_holding(u, op);
     size_t queue = op->queue;
     op_free(u, op);
