@@ -308,7 +308,7 @@ static enum mq_status resume(struct engine *e, const struct hello *hello, struct
     session_leave_ended(e, s);
     if (was_ended && note_is_on(e))
         note_session(e, s);
-    note_all_needed(e); /* how it ended, and which leases of it did, is told now */
+    note_all_needed(e);                  /* how it ended, and which leases of it did, is told now */
     call_confirm_others(e, s, *awaited); /* it has received all others */
     if (s->is_replayed && s->unsure_until == 0)
         come_back(e, s, hello);

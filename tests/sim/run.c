@@ -86,7 +86,7 @@ static void choose_weather(struct climate *climate)
 static void choose_data(struct climate *climate)
 {
     climate->is_durable = climate->engine.is_durable = chance_percent(60);
-    climate->segment_size = SEGMENT_SIZE_MIN << chance_below(4);
+    climate->segment_size = (uint64_t)SEGMENT_SIZE_MIN << chance_below(4);
     climate->sync_interval_ms = chance_percent(30) ? chance_between(1, 200) : 0;
     climate->engine.is_forgetful = climate->is_durable && climate->sync_interval_ms > 0;
     climate->backlog_max = chance_percent(70) ? 64 << 20 : chance_below(3000);
