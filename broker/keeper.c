@@ -31,7 +31,7 @@ struct keeper {
     struct facts *facts;
     bool opens; /* the facts at hand begin with the next segment's checkpoint */
     bool has_failed;
-    bool is_held; /* facts are, though they are due: a job that is done comes first */
+    bool is_held;           /* facts are, though they are due: a job that is done comes first */
     int refused;            /* errno because of which puts are refused; 0: they are not */
     uint64_t lazy_since_ms; /* there are facts since then; UINT64_MAX: none */
     struct passage passage;
