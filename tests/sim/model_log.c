@@ -47,6 +47,13 @@ void model_note_ids(struct model *m)
 
 void model_checkpoint(struct model *m)
 {
+    m->turn++;
+    for (size_t i = 0; i < m->call_count; i++) {
+        struct model_call *call = m->calls[i];
+        bool is_cut = call->is_cut || call->waits;
+        call->marks[call->mark_count++ % MODEL_MARKS] = (struct model_mark){
+            .turn = m->turn, .status = is_cut ? MQ_SESSION_LOST : call->status, .is_cut = is_cut};
+    }
     if (m->ids_until <= m->next_item + ids_block(m) / 2)
         m->ids_until = m->next_item + ids_block(m);
 }
@@ -152,17 +159,18 @@ struct model *model_copy(const struct model *m)
 
 /* ---- a restart ---- */
 
-/* Facts tell what a put has stored, not how it ended, unless it ended before the checkpoint that the log
- * begins with. */
+/* Facts tell what a put has stored, not how it ended, unless the checkpoint does that the log begins with. */
 static void restart_put(struct model_call *call, uint64_t checkpoint)
 {
-    bool is_told = !call->waits && call->stored < checkpoint && call->answered < checkpoint;
-    if (!is_told) {
-        call->is_cut = call->count < call->total && !call->partial;
-        call->status = call->is_cut ? MQ_SESSION_LOST : MQ_OK;
-    }
+    call->is_cut = call->count < call->total && !call->partial;
+    call->status = call->is_cut ? MQ_SESSION_LOST : MQ_OK;
+    for (size_t i = 0; call->stored < checkpoint && i < MODEL_MARKS; i++)
+        if (call->marks[i].turn == checkpoint) {
+            call->is_cut = call->marks[i].is_cut;
+            call->status = call->marks[i].status;
+        }
     call->cut_queue = call->stored > checkpoint ? call->stored_in : 0;
-    if (call->session->lapsed > call->stored)
+    if (call->session->lapsed > call->stored && call->session->lapsed > checkpoint)
         call->is_cut = false;
 }
 
@@ -178,9 +186,9 @@ static void restart_call(struct model_call *call, uint64_t checkpoint)
 /* Those that had ended when the checkpoint was written come first, by their numbers. */
 static bool ended_before(const struct model_session *a, const struct model_session *b, uint64_t checkpoint)
 {
-    if (a->ended < checkpoint && b->ended < checkpoint)
+    if (a->lapsed < checkpoint && b->lapsed < checkpoint)
         return a->number < b->number;
-    return a->ended < b->ended;
+    return a->lapsed < b->lapsed;
 }
 
 static void order_ended(struct model *m, uint64_t checkpoint)
@@ -216,6 +224,7 @@ static void restart_queue(struct model_queue *q)
 void model_restart(struct model *m, uint64_t now_ms, uint64_t checkpoint)
 {
     m->now_ms = now_ms;
+    m->turn++;
     for (size_t i = 0; i < m->call_count; i++)
         restart_call(m->calls[i], checkpoint);
     order_ended(m, checkpoint);

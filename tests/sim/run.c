@@ -213,7 +213,7 @@ static void end_quietly(void)
             user_drain(i);
         quiet_step("draining", &events, began_ms);
     }
-    while (!users_are_idle()) {
+    while (!users_are_idle() || !broker_is_drained()) {
         for (size_t i = 0; i < sim.climate.user_count; i++)
             user_drain(i);
         users_shut_down();
