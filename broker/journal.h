@@ -11,10 +11,12 @@
  * At most one group is unsynced. A segment is *opened* by its first group, which begins with a checkpoint:
  * the spare file is written and synced, gets its name, the directory is synced; only then is the group safe.
  *
- * Spares: `reserve` are kept for what must go on when the disk is full, and one more is wanted ready. When
- * that is not to be had, the journal is FULL: nothing that takes much may be added (puts are
- * refused) until there is one. When a write or sync fails it has FAILED for good: nothing becomes safe any
- * more. */
+ * Spares: `reserve` are kept for what must go on when the disk is full (of them one may be missing for a
+ * while: one and a half segments are left for sure with a reserve of 2), and one or two more if the limit
+ * allows. When none can be made to make the reserve whole, or to let the log grow, the journal is FULL:
+ * nothing that takes much may be added (puts are refused) until there is one more than the reserve. When a
+ * write or sync fails it has FAILED for good: nothing becomes safe any more.
+ */
 #ifndef MQ_JOURNAL_H
 #define MQ_JOURNAL_H
 

@@ -1,9 +1,9 @@
 /* journal_files.c - spare files: how many there are, which is made and which goes; and segments that are
  * needed no more.
  *
- * In the long run a segment is dropped for each that is opened, so what is dropped becomes the next spare and
- * nothing is made anew. If only one is wanting, it is made at once only if the log grows; else when half of
- * the last segment is used and still nothing has been dropped. */
+ * In the long run a segment is dropped for each that is opened, early or late in the life of that one; so
+ * what is dropped becomes the next spare, and nothing is made anew. Only a log that grows has its next spare
+ * made beforehand; else segments are opened from the reserve, which then gets back what is dropped. */
 #include "journal_state.h"
 
 #include <assert.h>
@@ -59,6 +59,7 @@ static bool has_more_than_reserve(const struct journal *j)
 static void spare_is_ready(struct journal *j, uint64_t spare)
 {
     j->spares |= bit(spare);
+    j->had_reserve |= journal_spare_count(j) >= j->options.reserve;
     if (has_more_than_reserve(j))
         j->full = 0;
 }
@@ -70,40 +71,36 @@ void journal_limit(struct journal *j, uint64_t size)
     j->limit = size;
 }
 
-/* Would the log and one spare more than the reserve be within the limit, with so much to spare? */
-static bool fits(const struct journal *j, uint64_t log, uint64_t margin)
+/* As many spares more than the reserve are within the limit beside a log of this size, with so much to spare.
+ */
+static uint32_t room_for_spares(const struct journal *j, uint64_t log, uint64_t margin)
 {
-    uint64_t size = log + j->options.segment_size + margin;
-    return size <= j->limit;
+    uint64_t segment = j->options.segment_size;
+    uint64_t room = log + margin < j->limit ? (j->limit - log - margin) / segment : 0;
+    return room < SPARES_MORE ? (uint32_t)room : SPARES_MORE;
 }
 
-/* On a full disk it must be found out when there is room again. What is there stays a little longer than it
- * would be made, so that it does not come and go. */
-static uint32_t wanted_spares(const struct journal *j)
+/* The limit moves, so what is there stays a little longer than it would be made: it must not come and go. On
+ * a full disk it must be found out when there is room again. */
+static uint32_t kept_spares(const struct journal *j, uint64_t log, uint64_t margin)
 {
-    bool is_one_more = j->full || fits(j, j->log, j->options.segment_size / 2);
-    return j->options.reserve + (is_one_more ? 1 : 0);
-}
-
-static uint32_t kept_spares(const struct journal *j)
-{
-    return j->options.reserve + (j->full || fits(j, j->log, 0) ? 1 : 0);
+    uint32_t more = room_for_spares(j, log, margin);
+    return j->options.reserve + (j->full && more == 0 ? 1 : more);
 }
 
 /* ---- making one ---- */
 
-static bool is_growing(const struct journal *j)
-{
-    return j->openings >= 3;
-}
-
+/* Of the reserve, one may be missing for a while: the next segment that goes will be it. */
 static bool is_spare_wanted(const struct journal *j)
 {
-    uint32_t count = journal_spare_count(j), wanted = wanted_spares(j);
-    if (count >= wanted || (j->full && j->now_ms < j->retry_ms))
-        return false;
-    bool is_soon = !j->last || is_growing(j) || j->used > j->options.segment_size / 2;
-    return j->preparing || j->full || count + 1 < wanted || is_soon;
+    uint32_t count = journal_spare_count(j), reserve = j->options.reserve;
+    uint64_t half = j->options.segment_size / 2;
+    bool is_growing = !j->last || j->openings >= GROWING;
+    if (j->full)
+        return count <= reserve && j->now_ms >= j->retry_ms;
+    if (count >= reserve)
+        return count == reserve && is_growing && room_for_spares(j, j->log, half) > 0;
+    return j->preparing || count + 1 < reserve || is_growing || !j->had_reserve || j->used > half;
 }
 
 static void prepare_job(struct journal *j, struct journal_job *job)
@@ -157,7 +154,7 @@ static bool is_room_wanted(const struct journal *j)
 
 static bool has_too_many(const struct journal *j)
 {
-    uint32_t kept = kept_spares(j), count = journal_spare_count(j);
+    uint32_t kept = kept_spares(j, j->log, j->options.segment_size / 4), count = journal_spare_count(j);
     return count > kept || (j->preparing && count >= kept);
 }
 
@@ -202,9 +199,8 @@ static bool can_drop(const struct journal *j)
 /* It is as long as it was made, or longer; then it takes less as a spare. */
 static bool is_spare_kept(const struct journal *j)
 {
-    uint32_t count = journal_spare_count(j), reserve = j->options.reserve;
-    bool is_one_more = j->full || fits(j, j->log - j->options.segment_size, 0);
-    return count < reserve || (count == reserve && is_one_more);
+    uint64_t segment = j->options.segment_size;
+    return journal_spare_count(j) < kept_spares(j, j->log - segment, segment / 2);
 }
 
 static void drop_job(const struct journal *j, struct journal_job *job)

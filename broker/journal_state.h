@@ -10,6 +10,8 @@
 enum {
     SPARES_MAX = 64,         /* numbers of spare files: the bits of a word */
     PREPARE_PIECE = 4 << 20, /* bytes of zeros a job: other work of that hand need not wait long */
+    SPARES_MORE = 2,         /* than the reserve are kept, at most */
+    GROWING = 3,             /* so many segments were opened since one was dropped: the log grows */
     READ_PIECE = 1 << 20,
     RETRY_MS = 1000 /* so long after the disk was full */
 };
@@ -62,6 +64,7 @@ struct journal {
 
     uint64_t spares;              /* ready: bit n - 1 */
     uint64_t preparing, prepared; /* spare file that is being made, and its bytes; 0: none */
+    bool had_reserve;             /* it has been whole since the beginning */
     int full;                     /* errno because of which there was no room; 0: there is */
     uint64_t retry_ms;
     uint64_t drop_to, drop_after; /* segments up to it, when groups below this sequence are on disk */
