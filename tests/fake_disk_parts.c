@@ -33,7 +33,7 @@ void fake_file_make_room(struct file *file, uint64_t size)
     uint64_t room = file->capacity;
     if (size <= room)
         return;
-    uint64_t capacity = fake_sectors(size > 2 * room ? size : 2 * room) * FAKE_SECTOR;
+    uint64_t capacity = fake_sectors(size > 4 * room ? size : 4 * room) * FAKE_SECTOR;
     file->data = longer(file->data, room, capacity);
     file->platter = longer(file->platter, room, capacity);
     file->dirty = longer(file->dirty, room / FAKE_SECTOR, capacity / FAKE_SECTOR);

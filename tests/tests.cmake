@@ -25,9 +25,6 @@ foreach(file ${UNIT_TESTS})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
 endforeach()
 
-# Much memory comes and goes there, which the address sanitizer makes slow.
-set_tests_properties(unit_keeper_space PROPERTIES TIMEOUT 400)
-
 # Each room of the tests brings its own file.
 file(GLOB TEST_ROOMS CONFIGURE_DEPENDS tests/*/room.cmake)
 foreach(room ${TEST_ROOMS})
