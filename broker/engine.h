@@ -16,7 +16,7 @@
 #ifndef MQ_ENGINE_H
 #define MQ_ENGINE_H
 
-#include "fact.h"
+#include "facts.h"
 #include "shelf.h"
 
 struct engine;

@@ -1,6 +1,6 @@
 /* unit_fact.c - facts are read as they were written, whatever else the bytes are. */
 #include "failing_malloc.h"
-#include "fact.h"
+#include "facts.h"
 #include "unit.h"
 
 #include <stdlib.h>

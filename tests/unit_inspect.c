@@ -11,7 +11,7 @@
 
 #include "disk.h"
 #include "failing_malloc.h"
-#include "fact.h"
+#include "facts.h"
 #include "inspect.h"
 #include "segment.h"
 #include "unit.h"

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "fact.h"
+#include "facts.h"
 
 /* Reads the rest of the fact in each way that there is, and writes it; false: it makes no sense. */
 static bool copy_rest(struct fact_reader *r, struct fact fact, bool is_keyed, struct facts *to)
