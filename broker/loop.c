@@ -36,7 +36,7 @@ enum {
     LINGER_MS = 1000,
     DISK_POLL_MS = 100,
     DISK_PATIENCE_MS = 10000, /* at the end, for a disk that does nothing */
-    ENDPOINTS_SIZE = OPTIONS_BINDS_MAX * (OPTIONS_ENDPOINT_MAX + 1)
+    ENDPOINTS_SIZE = OPTIONS_BINDS_MAX * (ENDPOINT_MAX + 1)
 };
 
 #define MONITOR_ENDPOINT "inproc://mq-broker-monitor"
@@ -399,7 +399,7 @@ static enum ending bind_endpoint(struct loop *l, size_t i, char error[OPTIONS_ER
     set_option(l, ZMQ_IPV6, strncmp(endpoint, "tcp://", 6) == 0 && !isdigit((unsigned char)endpoint[6]));
     if (zmq_bind(l->router, endpoint) != 0)
         return bind_failed(endpoint, errno, error);
-    char real[OPTIONS_ENDPOINT_MAX];
+    char real[ENDPOINT_MAX];
     size_t size = sizeof real, used = strlen(l->endpoints);
     if (zmq_getsockopt(l->router, ZMQ_LAST_ENDPOINT, real, &size) != 0)
         return bind_failed(endpoint, errno, error);

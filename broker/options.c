@@ -7,8 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/un.h>
 
+#include "amount.h"
 #include "proto.h"
 #include "segment.h"
 
@@ -38,65 +38,11 @@ static bool fail(struct parse *p, const char *value, const char *expected)
 
 /* --- values --- */
 
-static bool parse_number(const char **text, uint64_t *ret_number)
-{
-    const char *at = *text;
-    uint64_t number = 0;
-    if (!isdigit((unsigned char)*at))
-        return false;
-    for (; isdigit((unsigned char)*at); at++) {
-        uint64_t digit = (uint64_t)(*at - '0');
-        if (number > (INT64_MAX - digit) / 10)
-            return false;
-        number = number * 10 + digit;
-    }
-    *text = at;
-    *ret_number = number;
-    return true;
-}
-
-static bool scale(uint64_t number, uint64_t factor, uint64_t *ret)
-{
-    if (number > INT64_MAX / factor)
-        return false;
-    *ret = number * factor;
-    return true;
-}
-
-struct unit {
-    const char *name;
-    uint64_t factor;
-};
-
-static bool parse_scaled(const char *text, const struct unit *units, size_t unit_count, uint64_t *ret)
-{
-    uint64_t number;
-    if (!parse_number(&text, &number))
-        return false;
-    for (size_t i = 0; i < unit_count; i++)
-        if (strcmp(text, units[i].name) == 0)
-            return scale(number, units[i].factor, ret);
-    return false;
-}
-
-bool options_duration(const char *text, uint64_t *ret_ms)
-{
-    static const struct unit units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
-    return parse_scaled(text, units, sizeof units / sizeof *units, ret_ms);
-}
-
-bool options_size(const char *text, uint64_t *ret_size)
-{
-    static const struct unit units[] = {{"", 1},        {"k", 1 << 10}, {"K", 1 << 10}, {"M", 1 << 20},
-                                        {"m", 1 << 20}, {"G", 1 << 30}, {"g", 1 << 30}};
-    return parse_scaled(text, units, sizeof units / sizeof *units, ret_size);
-}
-
 /* Longest duration anywhere: what libzmq takes as an int of milliseconds, 24 days. */
 static bool store_duration(struct parse *p, const char *value, uint64_t *ret_ms)
 {
     uint64_t ms;
-    if (!options_duration(value, &ms) || ms > INT32_MAX)
+    if (!amount_duration(value, &ms) || ms > INT32_MAX)
         return fail(p, value, "a duration such as 250ms, 5s, 2m or 1h (at most 24 days)");
     *ret_ms = ms;
     return true;
@@ -113,65 +59,21 @@ static bool store_switch(struct parse *p, const char *value, bool *ret_on)
 
 /* --- endpoints --- */
 
-static bool port_is_valid(const char *port)
-{
-    uint64_t number;
-    if (strcmp(port, "*") == 0)
-        return true;
-    return parse_number(&port, &number) && !*port && number <= 65535;
-}
-
-/* Without a look at the network: 127.*, ::1 and the interface lo. */
-static bool host_is_loopback(const char *host)
-{
-    return strncmp(host, "127.", 4) == 0 || strncmp(host, "[::1]:", 6) == 0 || strncmp(host, "lo:", 3) == 0;
-}
-
-/* libzmq binds addresses and interfaces, not names; the one name that everybody types is put right here. */
-static bool store_tcp(struct parse *p, const char *value, char *bind)
-{
-    const char *host = value + strlen("tcp://");
-    const char *colon = strrchr(host, ':');
-    if (!colon || colon == host || !port_is_valid(colon + 1))
-        return fail(p, value, "an endpoint: tcp://ADDRESS:PORT, the port being 0..65535 or *");
-    int host_size = (int)(colon - host);
-    if (host_size == 9 && strncmp(host, "localhost", 9) == 0)
-        snprintf(bind, OPTIONS_ENDPOINT_MAX, "tcp://127.0.0.1%s", colon);
-    else
-        snprintf(bind, OPTIONS_ENDPOINT_MAX, "%s", value);
-    return true;
-}
-
-static bool store_ipc(struct parse *p, const char *value, char *bind)
-{
-    const char *path = value + strlen("ipc://");
-    if (!*path || *path == '*' || *path == '@' || path[strlen(path) - 1] == '/')
-        return fail(p, value, "an endpoint: ipc://PATH, the path being that of a socket file");
-    if (strlen(path) >= sizeof((struct sockaddr_un *)NULL)->sun_path)
-        return fail(p, value, "an endpoint: the path of a socket has at most 107 bytes");
-    snprintf(bind, OPTIONS_ENDPOINT_MAX, "%s", value);
-    return true;
-}
-
 static bool add_endpoint(struct parse *p, const char *value)
 {
     struct options *o = p->options;
-    if (strlen(value) >= OPTIONS_ENDPOINT_MAX)
-        return fail(p, value, "an endpoint: it is longer than 255 bytes");
     if (o->bind_count == OPTIONS_BINDS_MAX)
         return fail(p, value, "possible: more than 16 endpoints");
-    bool is_tcp = strncmp(value, "tcp://", 6) == 0, is_ipc = strncmp(value, "ipc://", 6) == 0;
-    if (!is_tcp && !is_ipc)
-        return fail(p, value, "an endpoint: tcp://ADDRESS:PORT or ipc://PATH");
-    if (!(is_tcp ? store_tcp : store_ipc)(p, value, o->binds[o->bind_count]))
-        return false;
+    const char *expected = endpoint_parse(value, o->binds[o->bind_count]);
+    if (expected)
+        return fail(p, value, expected);
     o->bind_count++;
     return true;
 }
 
 static bool store_bind(struct parse *p, const char *value)
 {
-    char one[OPTIONS_ENDPOINT_MAX + 1];
+    char one[ENDPOINT_MAX + 1];
     size_t before = p->options->bind_count;
     for (const char *at = value; *at;) {
         size_t size = strcspn(at, " ,\t"), kept = size < sizeof one ? size : sizeof one - 1;
@@ -214,7 +116,7 @@ static bool store_sync(struct parse *p, const char *value)
     bool has_interval = strncmp(value, prefix, sizeof prefix - 1) == 0;
     if (!has_interval && strcmp(value, "always") != 0)
         return fail(p, value, expected);
-    if (has_interval && (!options_duration(value + sizeof prefix - 1, &ms) || ms == 0 || ms > INT32_MAX))
+    if (has_interval && (!amount_duration(value + sizeof prefix - 1, &ms) || ms == 0 || ms > INT32_MAX))
         return fail(p, value, expected);
     p->options->sync_interval_ms = ms;
     needs_data(p);
@@ -224,7 +126,7 @@ static bool store_sync(struct parse *p, const char *value)
 static bool store_segment_size(struct parse *p, const char *value)
 {
     uint64_t size;
-    if (!options_size(value, &size) || size < SEGMENT_SIZE_LEAST || size > SEGMENT_SIZE_MAX)
+    if (!amount_size(value, &size) || size < SEGMENT_SIZE_LEAST || size > SEGMENT_SIZE_MAX)
         return fail(p, value, "a size such as 64M (256k to 1G)");
     p->options->segment_size = size;
     needs_data(p);
@@ -261,7 +163,7 @@ static bool store_insecure_listen(struct parse *p, const char *value)
 static bool store_memory_limit(struct parse *p, const char *value)
 {
     uint64_t size;
-    if (!options_size(value, &size) || size < 1 << 20)
+    if (!amount_size(value, &size) || size < 1 << 20)
         return fail(p, value, "a size such as 512M or 4G (at least 1M)");
     p->options->memory_limit = size;
     return true;
@@ -270,7 +172,7 @@ static bool store_memory_limit(struct parse *p, const char *value)
 static bool store_max_body(struct parse *p, const char *value)
 {
     uint64_t size;
-    if (!options_size(value, &size) || size < 1 || size > OPTIONS_BODY_MAX)
+    if (!amount_size(value, &size) || size < 1 || size > OPTIONS_BODY_MAX)
         return fail(p, value, "a size such as 64k or 16M (at most 60M)");
     p->options->body_max = size;
     return true;
@@ -478,7 +380,7 @@ static bool check_together(struct parse *p)
         return false;
     }
     for (size_t i = 0; i < o->bind_count && !o->insecure_listen; i++)
-        if (strncmp(o->binds[i], "tcp://", 6) == 0 && !host_is_loopback(o->binds[i] + 6)) {
+        if (endpoint_is_open(o->binds[i])) {
             snprintf(p->error, OPTIONS_ERROR_MAX,
                      "%.200s is not a loopback address and anyone who reaches it could use the broker; "
                      "add --insecure-listen if that is what you want",

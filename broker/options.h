@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "endpoint.h"
 #include "log.h"
 
 enum {
     OPTIONS_BINDS_MAX = 16,
-    OPTIONS_ENDPOINT_MAX = 256, /* bytes, the NUL included */
     OPTIONS_ERROR_MAX = 512,
     OPTIONS_PATH_MAX = 4096,    /* bytes, the NUL included */
     OPTIONS_BODY_MAX = 60 << 20 /* what --max-body may be at most: a frame has to hold it */
@@ -24,14 +24,14 @@ enum options_action { OPTIONS_RUN, OPTIONS_CHECK, OPTIONS_SALVAGE, OPTIONS_HELP,
 
 struct options {
     enum options_action action;
-    char binds[OPTIONS_BINDS_MAX][OPTIONS_ENDPOINT_MAX]; /* checked, "localhost" made an address */
-    size_t bind_count;                                   /* at least 1 */
-    char data[OPTIONS_PATH_MAX];                         /* the data directory; empty: none */
-    char inspected[OPTIONS_PATH_MAX];                    /* the one that is to be checked or salvaged */
-    uint64_t sync_interval_ms;                           /* 0: every answer is on disk */
-    uint64_t segment_size;                               /* bytes */
-    uint64_t memory_limit;                               /* bytes; 0: not given */
-    uint64_t body_max;                                   /* bytes */
+    char binds[OPTIONS_BINDS_MAX][ENDPOINT_MAX]; /* checked, "localhost" made an address */
+    size_t bind_count;                           /* at least 1 */
+    char data[OPTIONS_PATH_MAX];                 /* the data directory; empty: none */
+    char inspected[OPTIONS_PATH_MAX];            /* the one that is to be checked or salvaged */
+    uint64_t sync_interval_ms;                   /* 0: every answer is on disk */
+    uint64_t segment_size;                       /* bytes */
+    uint64_t memory_limit;                       /* bytes; 0: not given */
+    uint64_t body_max;                           /* bytes */
     uint64_t resume_grace_ms, remember_ms;
     uint64_t heartbeat_ms; /* 0: none */
     uint64_t heartbeat_timeout_ms;
@@ -48,11 +48,5 @@ bool options_parse(struct options *ret, int argc, char *const *argv, char *const
 
 /* The help, a static text made at the first call. */
 const char *options_help(void);
-
-/* "250ms", "5s", "2m", "1h"; a bare number is seconds. */
-bool options_duration(const char *text, uint64_t *ret_ms);
-
-/* "512", "64k", "16M", "2G", 1024-based. */
-bool options_size(const char *text, uint64_t *ret_size);
 
 #endif
