@@ -130,6 +130,23 @@ struct record *chunk_first(struct chunk *chunk)
     return chunk->used > sizeof *chunk ? record_at(chunk, sizeof *chunk) : NULL;
 }
 
+static struct record *fresh_from(struct record *record)
+{
+    while (record && record->state != RECORD_FRESH)
+        record = record_next(record);
+    return record;
+}
+
+struct record *record_next_fresh(struct record *record)
+{
+    return fresh_from(record_next(record));
+}
+
+struct record *chunk_first_fresh(struct chunk *chunk)
+{
+    return fresh_from(chunk_first(chunk));
+}
+
 struct record *record_next(struct record *record)
 {
     struct chunk *chunk = record_chunk(record);

@@ -131,6 +131,9 @@ static inline struct chunk *record_chunk(struct record *record)
 /* The record behind this one, whatever its state; NULL: it is the last. */
 struct record *record_next(struct record *record);
 struct record *chunk_first(struct chunk *chunk); /* NULL: no records */
+/* The same among fresh ones. */
+struct record *record_next_fresh(struct record *record);
+struct record *chunk_first_fresh(struct chunk *chunk);
 
 /* A raw record behind all others; there must be room. */
 struct record *chunk_append(struct chunk *chunk, struct bytes key, struct bytes body);

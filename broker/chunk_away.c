@@ -20,26 +20,17 @@ static size_t size_of(const struct chunk *chunk)
     return chunk->used - sizeof *chunk;
 }
 
-static struct record *first_fresh(struct chunk *chunk)
-{
-    struct record *record = chunk_first(chunk);
-    while (record->state != RECORD_FRESH)
-        record = record_next(record);
-    return record;
-}
-
 /* What the head must know beside what it knew. */
 static void describe(struct away *away, struct chunk *chunk)
 {
-    struct record *first = first_fresh(chunk);
+    struct record *first = chunk_first_fresh(chunk);
     away->first_id = record_id(first);
     away->last_id = record_id(record_at(chunk, chunk->last));
     away->oldest_ms = record_stored_ms(first);
     away->sum = XXH3_64bits(bytes_of(chunk), size_of(chunk));
     away->body_size = 0;
-    for (struct record *r = first; r; r = record_next(r))
-        if (r->state == RECORD_FRESH)
-            away->body_size += r->size;
+    for (struct record *r = first; r; r = record_next_fresh(r))
+        away->body_size += r->size;
 }
 
 /* It takes the place of the other in its list. */

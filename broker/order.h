@@ -12,6 +12,7 @@
 #ifndef MQ_ORDER_H
 #define MQ_ORDER_H
 
+#include "key.h"
 #include "pile.h"
 
 struct order {
@@ -31,10 +32,13 @@ struct order {
 void order_init(struct order *order, enum mq_kind kind, struct stock *stock);
 void order_done(struct order *order); /* must be empty */
 
-/* ---- coming in ---- */
+/* ---- coming in: order_put.c ---- */
 
 /* The key that an item is stored with: key 0 where a priority queue was given none. */
-struct bytes order_key(const struct order *order, const struct put_item *put);
+static inline struct bytes order_key(const struct order *order, const struct put_item *put)
+{
+    return put->key.size || order->kind != MQ_KIND_PRIORITY ? put->key : key_zero();
+}
 
 /* Stores all of them, under the ids from first_id on, larger than all before. False: out of memory, nothing
  * changed. */
@@ -125,7 +129,7 @@ struct order_gone {
 };
 bool order_discard_away(struct order *order, struct order_gone *ret);
 
-/* ---- looking ---- */
+/* ---- looking: order_peek.c ---- */
 
 /* When the item that has waited longest was stored, as far as can be told without walking: FIFO the first
  * one, LIFO the oldest of those never taken (else the first), priority the first. UINT64_MAX: empty. */

@@ -3,17 +3,12 @@
  * A FIFO keeps in memory what is taken next, and the end; what goes is what is taken last, and so that what
  * is away is one piece in the middle, whose bytes lie on the shelf in the order in which they will be wanted.
  * Of a stack the bottom goes. What was taken, and what came back, never goes. */
-#include "order.h"
+#include "order_parts.h"
 
 enum {
     STEPS_MAX = 4096,     /* chunks that are looked at before the search is given up */
     GAPS_AHEAD = 64 << 20 /* bytes that go at a time from between others, since these are searched for long */
 };
-
-static struct chunk *chunk_at(struct list_node *node)
-{
-    return CONTAINER_OF(node, struct chunk, node);
-}
 
 /* One of the two that are emptied next. */
 static bool is_near(const struct order *order, const struct chunk *chunk)

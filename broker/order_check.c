@@ -1,11 +1,6 @@
 /* order_check.c - an order walked from end to end: sums of what is found, and every invariant asserted. For
  * tests and the simulator; what is away stays there. */
-#include "order.h"
-
-static struct chunk *chunk_at(const struct list_node *node)
-{
-    return CONTAINER_OF(node, struct chunk, node);
-}
+#include "order_parts.h"
 
 static void add(struct order_sum *sum, size_t body_size, size_t key_size)
 {
@@ -17,9 +12,8 @@ static void add(struct order_sum *sum, size_t body_size, size_t key_size)
 static void add_chunk(struct order_sum *sum, struct chunk *chunk)
 {
     if (!chunk->is_away) {
-        for (struct record *r = chunk_first(chunk); r; r = record_next(r))
-            if (r->state == RECORD_FRESH)
-                add(sum, r->size, 0);
+        for (struct record *r = chunk_first_fresh(chunk); r; r = record_next_fresh(r))
+            add(sum, r->size, 0);
         return;
     }
     sum->items += chunk->fresh;
@@ -118,9 +112,8 @@ static void check_chunks(const struct order *order)
 static size_t fresh_size(struct chunk *chunk)
 {
     size_t size = 0;
-    for (struct record *r = chunk_first(chunk); r; r = record_next(r))
-        if (r->state == RECORD_FRESH)
-            size += record_bytes(r->size);
+    for (struct record *r = chunk_first_fresh(chunk); r; r = record_next_fresh(r))
+        size += record_bytes(r->size);
     return size;
 }
 

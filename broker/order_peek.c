@@ -1,14 +1,9 @@
 /* order_peek.c - the waiting items of an order, looked at without moving any. */
-#include "order.h"
+#include "order_parts.h"
 
 #include <stdlib.h>
 
 #include "key.h"
-
-static struct chunk *chunk_at(const struct list_node *node)
-{
-    return node ? CONTAINER_OF(node, struct chunk, node) : NULL;
-}
 
 /* ---- fresh records, of which some may be away ---- */
 
@@ -52,18 +47,11 @@ static struct chunk *present(struct order_walk *walk, struct chunk *chunk)
     return NULL;
 }
 
-static struct record *fresh_from(struct record *record)
-{
-    while (record && record->state != RECORD_FRESH)
-        record = record_next(record);
-    return record;
-}
-
 /* Of a FIFO all records behind the first fresh one are fresh; in a stack, some before and between may be in
  * other hands. */
 static struct record *lowest_in(const struct order *order, struct chunk *chunk)
 {
-    return order->kind == MQ_KIND_FIFO ? record_at(chunk, chunk->first) : fresh_from(chunk_first(chunk));
+    return order->kind == MQ_KIND_FIFO ? record_at(chunk, chunk->first) : chunk_first_fresh(chunk);
 }
 
 /* What lies below a record may have been taken in a FIFO, and then all below that. */
@@ -87,7 +75,7 @@ struct record *order_fresh_next(struct order_walk *walk, struct record *record)
     const struct list *chunks = &walk->order->chunks;
     struct record *next = NULL;
     if (record)
-        next = walk->goes_up ? fresh_from(record_next(record)) : below(record);
+        next = walk->goes_up ? record_next_fresh(record) : below(record);
     if (next)
         return next;
     struct list_node *node = neighbour(walk, record);
@@ -142,7 +130,7 @@ struct record *order_fresh_after(struct order *order, uint64_t id, struct order_
         chunk = present(ret_walk, chunk);
     struct record *record = chunk ? lowest_in(order, chunk) : NULL;
     while (record && record_id(record) <= id)
-        record = fresh_from(record_next(record));
+        record = record_next_fresh(record);
     return record;
 }
 

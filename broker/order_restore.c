@@ -1,12 +1,12 @@
 /* order_restore.c - items that come back after a restart, with ids that are given. */
-#include "order.h"
+#include "order_parts.h"
 
 uint64_t order_last_fresh_id(const struct order *order)
 {
     for (struct list_node *n = list_last(&order->chunks); n; n = list_prev(&order->chunks, n)) {
-        struct chunk *chunk = CONTAINER_OF(n, struct chunk, node);
+        struct chunk *chunk = chunk_at(n);
         if (chunk->is_away)
-            return CONTAINER_OF(chunk, struct away, head)->last_id;
+            return chunk_away(chunk)->last_id;
         if (chunk->fresh > 0)
             return record_id(record_at(chunk, chunk->last));
     }
@@ -17,16 +17,11 @@ struct item *order_restore(struct order *order, const struct put_item *put, uint
                            uint32_t deliveries)
 {
     struct bytes key = order_key(order, put);
-    if (!pile_own(&order->pile, 1))
+    if (!order_own_places(order, 1))
         return NULL;
-    if (!pool_own(&order->stock->items, 1)) {
-        pile_disown(&order->pile, 1);
-        return NULL;
-    }
     struct record *record = chunk_restore(order->stock, key, put->body);
     if (!record) {
-        pile_disown(&order->pile, 1);
-        pool_disown(&order->stock->items, 1);
+        order_disown_places(order, 1);
         return NULL;
     }
     struct item *item = pool_take(&order->stock->items);
@@ -48,9 +43,9 @@ static struct chunk *split(struct order *order, struct chunk *chunk, uint64_t id
 {
     if (chunk->is_away)
         chunk = order_bring_back(order, chunk);
-    struct record *record = chunk ? chunk_first(chunk) : NULL;
-    while (record && (record->state != RECORD_FRESH || record_id(record) < id))
-        record = record_next(record);
+    struct record *record = chunk ? chunk_first_fresh(chunk) : NULL;
+    while (record && record_id(record) < id)
+        record = record_next_fresh(record);
     struct chunk *above = record ? chunk_split(order->stock, record) : NULL;
     if (!above)
         return NULL;
@@ -69,8 +64,7 @@ static bool has_room(const struct chunk *chunk, size_t bytes, uint64_t now_ms)
 /* The chunk right below, or a new one; that is larger than the last new one if ids count up. */
 static struct chunk *make_room(struct order *order, struct chunk *above, size_t bytes, uint64_t now_ms)
 {
-    struct list_node *node = list_prev(&order->chunks, &above->node);
-    struct chunk *below = node ? CONTAINER_OF(node, struct chunk, node) : NULL;
+    struct chunk *below = chunk_at(list_prev(&order->chunks, &above->node));
     if (has_room(below, bytes, now_ms))
         return below;
     size_t wanted = below && below == order->walked ? (size_t)2 * below->capacity : bytes;
@@ -102,12 +96,12 @@ bool order_put_older(struct order *order, const struct put_item *put, uint64_t i
 /* ---- out of turn ---- */
 
 /* The first fresh one, brought back to memory if need be. NULL: there is none, or no memory. */
-static struct record *first_fresh(struct order *order)
+static struct record *fetch_first(struct order *order)
 {
     struct chunk *chunk = order_next_chunk(order);
     if (chunk && chunk->is_away)
         chunk = order_bring_back(order, chunk);
-    return chunk ? record_at(chunk, order->kind == MQ_KIND_LIFO ? chunk->last : chunk->first) : NULL;
+    return chunk ? order_next_in(order, chunk) : NULL;
 }
 
 static struct item *take_record(struct order *order, struct record *record)
@@ -121,7 +115,7 @@ static bool is_fresh(struct order *order, uint64_t id)
     struct chunk *next = order_next_chunk(order);
     if (!next)
         return false;
-    if (!next->is_away && record_id(first_fresh(order)) == id)
+    if (!next->is_away && record_id(fetch_first(order)) == id)
         return true;
     struct order_copies copies = {.size_max = chunk_full_room};
     struct order_walk walk;
@@ -133,8 +127,8 @@ static bool is_fresh(struct order *order, uint64_t id)
 
 static struct item *take_fresh_out(struct order *order, uint64_t id)
 {
-    struct record *record = first_fresh(order);
-    for (; record && record_id(record) != id; record = first_fresh(order)) {
+    struct record *record = fetch_first(order);
+    for (; record && record_id(record) != id; record = fetch_first(order)) {
         if (!order_reserve_take(order, 1))
             return NULL;
         order_return(order, take_record(order, record));
