@@ -271,7 +271,7 @@ uint64_t journal_filer_deadline_ms(const struct journal *j)
     uint64_t deadline = UINT64_MAX;
     if (j->is_busy[JOURNAL_FILER])
         return deadline;
-    if (j->full)
+    if (j->full && !has_more_than_reserve(j))
         deadline = j->retry_ms;
     if (j->reader.is_wanted && j->reader.retry_ms < deadline)
         deadline = j->reader.retry_ms;

@@ -433,6 +433,26 @@ static void memory_that_was_short_once_is_not_waited_for(void)
     bench_free(&b);
 }
 
+/* A loop that found a time that is past would not sleep until the job is done. */
+static void while_a_group_is_tried_again_no_time_is_waited_for(void)
+{
+    struct bench b = bench_begun();
+    struct journal_job job;
+    while (stat_of(&b).spares <= RESERVE)
+        put_group(&b, 20000);
+    fake_disk_fail(b.fake, FAKE_WRITE, 1, ENOMEM, false);
+    take(&b, 100, 1, false);
+    work(&b);
+    tick(&b, 1000);
+    CHECK(journal_next_job(b.journal, JOURNAL_WRITER, &job));
+    CHECK(!step(&b, JOURNAL_FILER));
+    CHECK_EQUAL(journal_deadline_ms(b.journal), UINT64_MAX);
+    journal_do(&b.disk, &b.open[JOURNAL_WRITER], &job);
+    journal_job_done(b.journal, b.now_ms, JOURNAL_WRITER, &job);
+    CHECK_EQUAL(journal_safe(b.journal), b.position);
+    bench_free(&b);
+}
+
 /* The filer has found what the writer has not: nothing else would wake it. */
 static void a_group_that_waits_is_tried_again_even_if_a_spare_was_made_meanwhile(void)
 {
@@ -698,6 +718,7 @@ static const struct unit_test tests[] = {
     UNIT(a_group_without_any_room_waits_for_it_and_nothing_is_lost),
     UNIT(without_descriptors_it_waits_and_no_spare_is_given_away),
     UNIT(memory_that_was_short_once_is_not_waited_for),
+    UNIT(while_a_group_is_tried_again_no_time_is_waited_for),
     UNIT(a_group_that_waits_is_tried_again_even_if_a_spare_was_made_meanwhile),
     UNIT(a_segment_that_cannot_go_for_want_of_descriptors_goes_later),
     UNIT(a_spare_that_cannot_be_cut_is_removed),
