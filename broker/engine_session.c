@@ -276,11 +276,38 @@ static bool knows_more(const struct session *s, const struct hello *hello)
     return unknown > 0;
 }
 
-/* It comes back after a restart. If facts of what it was told may be lost, it may have given back what it
- * holds here, and would hold it for ever. */
+static bool is_awaited(const struct hello *hello, uint64_t number)
+{
+    size_t i = 0;
+    while (i < hello->awaited.count && hello->awaited.list[i].last < number)
+        i++;
+    return i < hello->awaited.count && hello->awaited.list[i].first <= number;
+}
+
+/* What this get gave is done when it is confirmed, as it is about to be. */
+static bool is_doubtful(const struct call *call, const struct hello *hello)
+{
+    return call->auto_done && !list_is_empty(&call->leases) && !is_awaited(hello, call->number);
+}
+
+/* Facts of what it was told may be lost. Then it may have given back what it holds here, and would hold it
+ * for ever; or it was told that it had lost what a get was to give it, and what it confirms is that. */
+static bool may_hold_less(const struct session *s, const struct hello *hello)
+{
+    if (list_is_empty(&s->leases))
+        return false;
+    if (knows_more(s, hello))
+        return true;
+    for (struct list_node *n = list_first(&s->calls); n; n = list_next(&s->calls, n))
+        if (is_doubtful(CONTAINER_OF(n, struct call, of_session), hello))
+            return true;
+    return false;
+}
+
+/* It comes back after a restart. */
 static void come_back(struct engine *e, struct session *s, const struct hello *hello)
 {
-    if (e->options.is_forgetful && !list_is_empty(&s->leases) && knows_more(s, hello)) {
+    if (e->options.is_forgetful && may_hold_less(s, hello)) {
         lapse(e, s);
         if (note_is_on(e))
             note_session(e, s); /* it is back already */
@@ -308,10 +335,10 @@ static enum mq_status resume(struct engine *e, const struct hello *hello, struct
     session_leave_ended(e, s);
     if (was_ended && note_is_on(e))
         note_session(e, s);
-    note_all_needed(e);                  /* how it ended, and which leases of it did, is told now */
-    call_confirm_others(e, s, *awaited); /* it has received all others */
+    note_all_needed(e); /* how it ended, and which leases of it did, is told now */
     if (s->is_replayed && s->unsure_until == 0)
         come_back(e, s, hello);
+    call_confirm_others(e, s, *awaited); /* it has received all others */
     s->unsure_from = 0;
     *ret_session = s;
     return MQ_OK;

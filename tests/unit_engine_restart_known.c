@@ -41,6 +41,48 @@ static void what_was_done_for_all_its_consumer_knows_is_not_held_by_it_for_ever(
     rig_free(&r);
 }
 
+/* It was told that it had lost the item: confirming that does not make the item done. */
+static void lost_and_forgotten(bool knows_more)
+{
+    struct rig r = forgetful();
+    r.silent = true;
+    rig_put(&r, BODY("a"), OK);
+    rig_get(&r, SESSION(2), AUTO_DONE, LOST, GIVES("a"));
+    rig_take(&r);
+    uint64_t position = facts_position(engine_facts(r.engine));
+    rig_drop(&r, SESSION(2));
+    rig_run_to(&r, 4000);
+    rig_resume(&r, SESSION(2));
+    CHECK_REPLY(&r, SESSION(2), MQ_LEASE_LOST, "");
+    if (knows_more)
+        rig_ping(&r, SESSION(2), OK);
+    restart_at(&r, position);
+    rig_resume(&r, SESSION(2));
+    CHECK_EQUAL(r.welcome.lapses, 1);
+    CHECK_SIZES(&r, "q", 1, 0);
+    rig_get(&r, SESSION(3), GIVES("a#2"));
+    rig_free(&r);
+}
+
+static void what_a_get_gave_is_not_done_because_it_is_forgotten_that_it_was_lost(void)
+{
+    lost_and_forgotten(false);
+    lost_and_forgotten(true);
+}
+
+static void where_all_that_is_told_is_safe_what_a_get_gave_is_done_when_it_is_not_awaited(void)
+{
+    struct rig r = rig_new((struct rig_options){.is_durable = true, .silent = true});
+    rig_put(&r, BODY("a"), OK);
+    rig_get(&r, SESSION(2), AUTO_DONE, GIVES("a"));
+    rig_restart(&r);
+    rig_resume(&r, SESSION(2));
+    CHECK_EQUAL(r.welcome.lapses, 0);
+    CHECK_SIZES(&r, "q", 0, 0);
+    CHECK_EQUAL(rig_look(&r, "q").done, 1);
+    rig_free(&r);
+}
+
 static void who_knows_no_more_than_the_log_keeps_what_it_holds(void)
 {
     struct rig r = forgetful();
@@ -199,6 +241,8 @@ int main(void)
 {
     static const struct unit_test tests[] = {
         UNIT(what_was_done_for_all_its_consumer_knows_is_not_held_by_it_for_ever),
+        UNIT(what_a_get_gave_is_not_done_because_it_is_forgotten_that_it_was_lost),
+        UNIT(where_all_that_is_told_is_safe_what_a_get_gave_is_done_when_it_is_not_awaited),
         UNIT(who_knows_no_more_than_the_log_keeps_what_it_holds),
         UNIT(where_all_that_is_told_is_safe_who_comes_back_keeps_what_it_holds),
         UNIT(an_answer_without_an_item_that_was_removed_waits_for_the_removal),

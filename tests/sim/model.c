@@ -359,19 +359,29 @@ static bool knows_more(const struct model_session *s, const struct hello *hello)
     return false;
 }
 
+/* It confirms by not awaiting it that it has what an auto-done get gave, or that it has lost it. */
+static bool has_doubtful(const struct model *m, const struct model_session *s, const struct hello *hello)
+{
+    for (struct model_call *call = NULL; (call = model_next_call(m, s, call ? call->number : 0));)
+        if (call->auto_done && model_next_taken(m, call, 0) && !is_awaited(hello, call->number))
+            return true;
+    return false;
+}
+
 static void come_back(struct model *m, struct model_session *s, const struct hello *hello)
 {
     if (s->ended)
         model_note(m, NULL);
     model_need_all(m);
-    confirm_not_awaited(m, s, hello);
     if (s->is_replayed && s->unsure_until == 0) {
-        if (m->options.is_forgetful && first_held(m, s) && knows_more(s, hello)) {
+        if (m->options.is_forgetful && first_held(m, s) &&
+            (knows_more(s, hello) || has_doubtful(m, s, hello))) {
             lapse(m, s);
             model_note(m, NULL);
         }
         s->unsure_until = hello->next_number;
     }
+    confirm_not_awaited(m, s, hello);
     s->unsure_from = 0;
 }
 
