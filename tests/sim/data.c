@@ -216,6 +216,11 @@ bool data_is_dying(void)
 
 /* ---- faults ---- */
 
+bool data_is_broken(void)
+{
+    return sim.climate.is_durable && data.is_broken;
+}
+
 void data_break_disk(void)
 {
     static const unsigned calls[] = {FAKE_SYNC, FAKE_WRITE, FAKE_SYNC | FAKE_WRITE | FAKE_SYNC_NAMES,

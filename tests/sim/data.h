@@ -28,5 +28,6 @@ bool data_is_dying(void); /* the process ends now, as nothing can be written any
 void data_break_disk(void); /* a call fails soon */
 void data_fill_disk(void);
 void data_make_room(void);
+bool data_is_broken(void); /* a restart mends it */
 
 #endif

@@ -38,7 +38,6 @@ static void crash_disk(bool power_fails)
 void data_end(struct engine *e, struct model *m, bool power_fails)
 {
     if (sim.climate.is_durable) {
-        sim.has_undone = sim.has_undone || sim.climate.sync_interval_ms > 0;
         data.is_forgetful = power_fails || data.is_broken;
         size_t first = chance_below(JOURNAL_HANDS);
         half_do(&data.hands[first], power_fails);

@@ -316,6 +316,14 @@ void net_deliver(void)
             forget(i);
 }
 
+bool net_is_calm(void)
+{
+    for (size_t i = 0; i < net.count; i++)
+        if (!net.list[i]->of_user && net.list[i]->up.first)
+            return false;
+    return true;
+}
+
 struct connection *net_of_user(size_t user)
 {
     for (size_t i = 0; i < net.count; i++)

@@ -199,16 +199,18 @@ static void quiet_step(const char *what, uint64_t *events, uint64_t began_ms)
     sim.steps++;
 }
 
-/* The consumers empty the queues, then the queues are shut down, then everybody leaves: all that waits must
- * be answered on the way, and nothing may be left behind. */
+/* The consumers empty the queues, of what those who were killed had sent, too; then the queues are shut down,
+ * then everybody leaves: all that waits must be answered on the way, and nothing may be left behind. */
 static void end_quietly(void)
 {
     uint64_t events = 0, began_ms = sim.now_ms;
     sim_say("quiet");
     sim.quiet = true;
     data_make_room();
+    if (data_is_broken())
+        crash(chance_below(100) < sim.climate.power_percent);
     users_stay();
-    while (!broker_is_drained()) {
+    while (!broker_is_drained() || !net_is_calm()) {
         for (size_t i = 0; i < sim.climate.user_count; i++)
             user_drain(i);
         quiet_step("draining", &events, began_ms);

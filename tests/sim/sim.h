@@ -70,7 +70,6 @@ struct sim {
     struct climate climate;
     uint64_t now_ms, steps;
     bool quiet;      /* the end: no faults, nothing new */
-    bool has_undone; /* the broker, what was told but not on disk */
     bool may_forget; /* sessions, for something happened that allows it */
     struct tag *tags;
     size_t tag_count, tag_capacity;
@@ -124,6 +123,7 @@ void net_bind(struct connection *connection, void *session);
 bool net_tell_once(struct connection *connection); /* true: it has not been told to go */
 void net_told(struct connection *connection, bool told);
 unsigned net_number(const struct connection *connection);
+bool net_is_calm(void); /* nothing is under way from who has hung up */
 
 /* user.c */
 void users_open(void);

@@ -268,11 +268,11 @@ void users_fire(void)
 /* ---- the quiet end ---- */
 
 /* Who is leaving may wait to say bye until its last puts have gone, which may need the drain: it is not
- * awaited. Where what was told may have been undone, items may be held by somebody who does not know. */
+ * awaited. */
 void users_stay(void)
 {
     for (size_t i = 0; i < sim.climate.user_count; i++)
-        if (users[i].leaves || sim.has_undone)
+        if (users[i].leaves)
             user_kill(i);
 }
 
