@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t hash_number(const struct session *s, uint64_t number)
-{
-    return table_hash_number(s->number * 0x9E3779B97F4A7C15u + number);
-}
-
 /* Behind all lower numbers. Only after a restart there may be larger ones already. */
 static struct list_node *place_of(struct session *s, uint64_t number)
 {
@@ -32,14 +27,14 @@ struct call *call_new(struct engine *e, struct session *s, const struct request 
     call->ids = call->only_ids;
     heap_entry_init(&call->deadline);
     list_init(&call->leases);
-    table_add(&e->calls, &call->by_number, hash_number(s, call->number));
+    table_add(&e->calls, &call->by_number, table_hash_pair(s->number, call->number));
     list_insert_before(place_of(s, call->number), &call->of_session);
     return call;
 }
 
 struct call *call_find(const struct engine *e, const struct session *s, uint64_t number)
 {
-    uint64_t hash = hash_number(s, number);
+    uint64_t hash = table_hash_pair(s->number, number);
     for (struct table_node *n = table_first(&e->calls, hash); n; n = table_next(n, hash)) {
         struct call *call = CONTAINER_OF(n, struct call, by_number);
         if (call->session == s && call->number == number)

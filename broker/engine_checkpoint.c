@@ -17,45 +17,32 @@ static void write_queues(struct engine *e)
 }
 
 /* The ids that the answer tells of: those stored by a put; those of a get that are still held, in order. */
-static void write_ids(struct facts *facts, const struct call *call)
+static void write_ids(struct engine *e, const struct call *call)
 {
     if (call->verb == MQ_VERB_PUT)
         for (size_t i = 0; i < call->id_count; i++)
-            facts_ids(facts, call->ids[i]);
-    for (struct list_node *n = list_first(&call->leases); n; n = list_next(&call->leases, n))
-        facts_id(facts, CONTAINER_OF(n, struct lease, of_call)->id);
-}
-
-static void write_refusals(struct facts *facts, const struct call *call)
-{
-    struct fact fact = {
-        .kind = FACT_REFUSED, .cause = {call->session->number, call->number}, .verb = call->verb};
-    if (call->refusal_count == 0)
-        return;
-    facts_begin(facts, &fact);
-    for (size_t i = 0; i < call->refusal_count; i++)
-        facts_refusal(facts, call->refusals[i]);
-    facts_end_lazily(facts);
+            facts_ids(&e->facts, call->ids[i]);
+    note_leased_ids(e, call);
 }
 
 /* A put that waits and has stored some of its items would be cut off by a restart now. */
-static void write_call(struct facts *facts, const struct call *call)
+static void write_call(struct engine *e, const struct call *call)
 {
     bool is_cut = call->is_cut || call->waits;
     assert(!call->waits || call->verb == MQ_VERB_PUT);
-    struct fact fact = {.kind = FACT_CALL,
-                        .cause = {call->session->number, call->number},
-                        .verb = call->verb,
-                        .status = is_cut ? MQ_SESSION_LOST : call->status,
-                        .count = call->count,
-                        .total = call->total,
-                        .lease_ms = call->lease_ms};
+    struct fact fact = note_of_call(FACT_CALL, call);
+    fact.verb = call->verb;
+    fact.status = is_cut ? MQ_SESSION_LOST : call->status;
+    fact.count = call->count;
+    fact.total = call->total;
+    fact.lease_ms = call->lease_ms;
     fact.flags =
         (call->auto_done ? FACT_AUTO_DONE : 0) | (call->partial ? FACT_PARTIAL : 0) | (is_cut ? FACT_CUT : 0);
-    facts_begin(facts, &fact);
-    write_ids(facts, call);
-    facts_end_lazily(facts);
-    write_refusals(facts, call);
+    facts_begin(&e->facts, &fact);
+    write_ids(e, call);
+    facts_end_lazily(&e->facts);
+    if (note_refusals_begin(e, call))
+        facts_end_lazily(&e->facts);
 }
 
 static void write_sessions(struct engine *e)
@@ -67,7 +54,7 @@ static void write_sessions(struct engine *e)
         for (struct list_node *c = list_first(&s->calls); c; c = list_next(&s->calls, c)) {
             const struct call *call = CONTAINER_OF(c, struct call, of_session);
             if (call->is_noted)
-                write_call(&e->facts, call);
+                write_call(e, call);
         }
     }
 }

@@ -3,8 +3,8 @@
  *
  * An answer that depends on a fact is noted first and decided then: call_answer() takes over what must be
  * safe by then. Facts that nobody depends on are noted lazily: if they are lost, an item is ready again, or a
- * lease lasts longer. What a fact needs has been reserved, or is small and
- * takes from the spare; were that used up, the facts would be broken, and the broker has failed. */
+ * lease lasts longer. What a fact needs has been reserved, or is small and takes from the spare; were that
+ * used up, the facts would be broken, and the broker has failed. */
 #include "engine_state.h"
 
 #include <string.h>
@@ -16,7 +16,7 @@ static uint64_t ids_block(const struct engine *e)
     return (uint64_t)1 << (e->options.is_forgetful ? 32 : 24);
 }
 
-static struct fact fact_of(enum fact_kind kind, const struct call *call)
+struct fact note_of_call(enum fact_kind kind, const struct call *call)
 {
     return (struct fact){.kind = kind, .cause = {call->session->number, call->number}};
 }
@@ -146,7 +146,7 @@ void note_stored_begin(struct engine *e, const struct call *call, const struct q
     note_ids(e);
     if (!note_is_of(e, q))
         return;
-    struct fact fact = fact_of(FACT_STORED, call);
+    struct fact fact = note_of_call(FACT_STORED, call);
     fact.queue = q->number;
     fact.time_ms = e->now_ms;
     fact.first_id = e->next_item;
@@ -180,7 +180,7 @@ void note_stored(struct engine *e, struct call *call, const struct queue *q, con
 
 /* ---- leases ---- */
 
-static void add_leased(struct engine *e, const struct call *call)
+void note_leased_ids(struct engine *e, const struct call *call)
 {
     for (struct list_node *n = list_first(&call->leases); n; n = list_next(&call->leases, n))
         facts_id(&e->facts, CONTAINER_OF(n, struct lease, of_call)->id);
@@ -191,21 +191,21 @@ void note_taken(struct engine *e, struct call *call, const struct queue *q, size
 {
     if (!note_is_on(e) || !note_is_of(e, q))
         return;
-    struct fact fact = fact_of(FACT_TAKEN, call);
+    struct fact fact = note_of_call(FACT_TAKEN, call);
     fact.queue = q->number;
     fact.lease_ms = call->lease_ms;
     fact.flags = call->auto_done ? FACT_AUTO_DONE : 0;
     fact.count = count;
     fact.redelivered = redelivered;
     facts_begin(&e->facts, &fact);
-    add_leased(e, call);
+    note_leased_ids(e, call);
     facts_end_lazily(&e->facts);
     call->is_noted = true;
 }
 
 static void lease_fact_begin(struct engine *e, const struct call *call, const struct request *req)
 {
-    struct fact fact = fact_of(FACT_DONE, call);
+    struct fact fact = note_of_call(FACT_DONE, call);
     if (req->verb == MQ_VERB_RELEASE)
         fact.kind = FACT_RETURNED;
     else if (req->verb == MQ_VERB_EXTEND)
@@ -225,20 +225,26 @@ void note_lease(struct engine *e, const struct call *call, const struct request 
     facts_id(&e->facts, lease->id);
 }
 
+bool note_refusals_begin(struct engine *e, const struct call *call)
+{
+    struct fact fact = note_of_call(FACT_REFUSED, call);
+    if (call->refusal_count == 0)
+        return false;
+    fact.verb = call->verb;
+    facts_begin(&e->facts, &fact);
+    for (size_t i = 0; i < call->refusal_count; i++)
+        facts_refusal(&e->facts, call->refusals[i]);
+    return true;
+}
+
 void note_leases_end(struct engine *e, struct call *call)
 {
     if (!note_is_on(e))
         return;
     if (e->facts.open)
         end(e, call);
-    if (call->refusal_count == 0)
-        return;
-    struct fact fact = fact_of(FACT_REFUSED, call);
-    fact.verb = call->verb;
-    facts_begin(&e->facts, &fact);
-    for (size_t i = 0; i < call->refusal_count; i++)
-        facts_refusal(&e->facts, call->refusals[i]);
-    end(e, call);
+    if (note_refusals_begin(e, call))
+        end(e, call);
 }
 
 /* Its time is over. The answer that gave the item, if it is still to be told, will not give it any more; it
@@ -260,10 +266,10 @@ void note_taken_back(struct engine *e, struct call *call)
 {
     if (!note_is_on(e) || !call->is_noted || list_is_empty(&call->leases))
         return;
-    struct fact fact = fact_of(FACT_RETURNED, call);
+    struct fact fact = note_of_call(FACT_RETURNED, call);
     fact.flags = FACT_UNTOUCHED;
     facts_begin(&e->facts, &fact);
-    add_leased(e, call);
+    note_leased_ids(e, call);
     end(e, call);
 }
 
@@ -305,7 +311,7 @@ void note_emptied(struct engine *e, struct call *call, const struct queue *q)
 {
     if (!note_is_on(e))
         return;
-    struct fact fact = fact_of(call->verb == MQ_VERB_PURGE ? FACT_PURGED : FACT_REMOVED, call);
+    struct fact fact = note_of_call(call->verb == MQ_VERB_PURGE ? FACT_PURGED : FACT_REMOVED, call);
     fact.queue = q->number;
     fact.count = call->count;
     add(e, call, &fact);

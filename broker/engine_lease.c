@@ -12,32 +12,35 @@ enum { FETCH_AHEAD = 8 }; /* items whose memory is asked for before it is needed
 static_assert(sizeof(struct lease) + 8 + sizeof(struct heap_node) + 2 * sizeof(void *) <= ITEM_LEASE_COST,
               "a lease takes more than is counted");
 
-/* By item and session: many sessions may have lost the same item. */
-static uint64_t hash_lease(const struct session *s, uint64_t id)
+bool lease_own(struct engine *e, size_t count)
 {
-    return table_hash_number(s->number * 0x9E3779B97F4A7C15u + id);
+    if (!pool_own(&e->lease_pool, count))
+        return false;
+    if (heap_own(&e->lives, count))
+        return true;
+    pool_disown(&e->lease_pool, count);
+    return false;
+}
+
+void lease_disown(struct engine *e, size_t count)
+{
+    pool_disown(&e->lease_pool, count);
+    heap_disown(&e->lives, count);
 }
 
 bool lease_reserve(struct engine *e, struct queue *q, size_t count)
 {
-    if (!pool_own(&e->lease_pool, count))
+    if (!lease_own(e, count))
         return false;
-    if (!heap_own(&e->lives, count)) {
-        pool_disown(&e->lease_pool, count);
-        return false;
-    }
-    if (!order_reserve_take(&q->order, count)) {
-        pool_disown(&e->lease_pool, count);
-        heap_disown(&e->lives, count);
-        return false;
-    }
-    return true;
+    if (order_reserve_take(&q->order, count))
+        return true;
+    lease_disown(e, count);
+    return false;
 }
 
 void lease_unreserve(struct engine *e, struct queue *q, size_t count)
 {
-    pool_disown(&e->lease_pool, count);
-    heap_disown(&e->lives, count);
+    lease_disown(e, count);
     order_unreserve_take(&q->order, count);
 }
 
@@ -75,7 +78,7 @@ void lease_hold(struct engine *e, struct session *s, struct call *call, struct q
         .timer = {.kind = TIMER_LEASE}, .item = item, .id = item->id, .session = s, .queue = q, .call = call};
     heap_entry_init(&lease->timer.entry);
     item_hold(&e->stock, item, lease);
-    table_add(&e->leases, &lease->by_item, hash_lease(s, item->id));
+    table_add(&e->leases, &lease->by_item, table_hash_pair(s->number, item->id));
     list_append(&s->leases, &lease->of_session);
     list_append(&q->leases, &lease->of_queue);
     if (call)
@@ -141,7 +144,7 @@ void lease_forget(struct engine *e, struct lease *lease)
 static void find_both(const struct engine *e, const struct session *s, uint64_t id, struct lease **ret_held,
                       struct lease **ret_lost)
 {
-    uint64_t hash = hash_lease(s, id);
+    uint64_t hash = table_hash_pair(s->number, id);
     *ret_held = *ret_lost = NULL;
     for (struct table_node *n = table_first(&e->leases, hash); n; n = table_next(n, hash)) {
         struct lease *lease = CONTAINER_OF(n, struct lease, by_item);

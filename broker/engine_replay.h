@@ -22,10 +22,9 @@ struct replay {
     uint64_t segment;
     bool lenient;
     struct fact_reader reader;
-    size_t
-        checkpoint_end; /* as many bytes are left behind the checkpoint that is being read; SIZE_MAX: none */
-    struct fact fact;   /* the one that is being replayed */
-    const char *why;    /* NULL, or why there is no going on */
+    size_t checkpoint_end; /* so many bytes are left behind the checkpoint being read; SIZE_MAX: none */
+    struct fact fact;      /* the one that is being replayed */
+    const char *why;       /* NULL, or why there is no going on */
 };
 
 /* This makes no sense. True: go on in spite of it. */
@@ -34,14 +33,8 @@ void replay_no_memory(struct replay *r);
 
 /* What the fact refers to; NULL: nothing, which has been seen to. */
 struct queue *replay_queue(struct replay *r);
+struct session *replay_known_session(struct replay *r);
 struct session *replay_session(struct replay *r); /* it was active: if it had ended, it came back */
-/* The answer of its request, made if it is not there yet. NULL as well if no request caused the fact. */
-struct call *replay_call(struct replay *r, struct session *s, enum mq_verb verb);
-
-/* The call's answer takes so much more. */
-void replay_grow(struct engine *e, struct call *call, size_t bytes);
-/* Adds ids to those that the call tells of, or (a get's, until the engine begins) is to tell of. */
-void replay_note_ids(struct replay *r, struct call *call, struct range ids);
 
 /* When something happened: never in the future. */
 uint64_t replay_time(const struct replay *r);
@@ -51,6 +44,19 @@ bool replay_next_run(struct replay *r, uint64_t *count, struct range *ret);
 
 /* Is the fact one of those that belong to a checkpoint? */
 bool replay_is_in_checkpoint(const struct replay *r);
+
+/* engine_replay_calls.c */
+/* The answer of the fact's request, made if it is not there yet. NULL: no request caused the fact, or there
+ * is none, which has been seen to. */
+struct call *replay_call(struct replay *r, struct session *s, enum mq_verb verb);
+/* The request changed a queue, and that is its answer. */
+void replay_answer(struct replay *r, enum mq_verb verb, uint64_t count);
+/* The call's answer takes so much more. */
+void replay_grow(struct engine *e, struct call *call, size_t bytes);
+/* Adds ids to those that the call tells of, or (a get's, until the engine begins) is to tell of. */
+void replay_note_ids(struct replay *r, struct call *call, struct range ids);
+void replay_call_fact(struct replay *r);
+void replay_refused(struct replay *r);
 
 /* engine_replay_items.c */
 void replay_stored(struct replay *r);

@@ -149,22 +149,6 @@ static void hold(struct replay *r, struct session *s, struct queue *q, struct it
     lease_hold(e, s, call, q, item, r->fact.lease_ms);
 }
 
-static bool own_lease(struct engine *e)
-{
-    if (!pool_own(&e->lease_pool, 1))
-        return false;
-    if (heap_own(&e->lives, 1))
-        return true;
-    pool_disown(&e->lease_pool, 1);
-    return false;
-}
-
-static void disown_lease(struct engine *e)
-{
-    pool_disown(&e->lease_pool, 1);
-    heap_disown(&e->lives, 1);
-}
-
 /* *ret_item NULL: it is fresh. False: out of memory. */
 static bool put_back(struct replay *r, struct queue *q, bool is_held, const struct put_item *put,
                      struct item **ret_item)
@@ -184,13 +168,13 @@ static void move_in(struct replay *r, struct queue *q, struct session *s, const 
     struct size_pair size = size_of(q, put);
     struct item *item;
     room_make(e, q, item_cost(size.body, size.key));
-    if (!ledger_reserve(&e->ledger, id, 1, e->segment) || (s && !own_lease(e))) {
+    if (!ledger_reserve(&e->ledger, id, 1, e->segment) || (s && !lease_own(e, 1))) {
         replay_no_memory(r);
         return;
     }
     if (!put_back(r, q, s, put, &item)) {
         if (s)
-            disown_lease(e);
+            lease_disown(e, 1);
         replay_no_memory(r);
         return;
     }

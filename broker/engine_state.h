@@ -150,7 +150,7 @@ struct engine {
     uint64_t connected;
     uint64_t next_session, next_item;
     struct table calls;  /* by session and number */
-    struct table leases; /* by item */
+    struct table leases; /* by session and item: many sessions may have lost the same one */
     struct heap waits;   /* deadlines of calls */
     struct heap lives;   /* deadlines of sessions and leases */
     struct list marked;
@@ -284,8 +284,12 @@ void note_leases_end(struct engine *e, struct call *call);
 void note_lease_over(struct engine *e, const struct lease *lease);
 void note_taken_back(struct engine *e, struct call *call);
 
+/* These checkpoints write, too. */
+struct fact note_of_call(enum fact_kind kind, const struct call *call);
 struct fact note_of_queue(const struct queue *q); /* without a cause */
 struct fact note_of_session(const struct session *s);
+void note_leased_ids(struct engine *e, const struct call *call); /* of a get: those still held, in order */
+bool note_refusals_begin(struct engine *e, const struct call *call); /* false: there are none */
 void note_queue(struct engine *e, struct call *call, const struct queue *q);
 void note_emptied(struct engine *e, struct call *call, const struct queue *q);
 
@@ -331,7 +335,10 @@ bool get_has_credit(const struct engine *e, const struct session *s);
 void get_credit_grown(struct engine *e, struct session *s);
 
 /* engine_lease.c */
-bool lease_reserve(struct engine *e, struct queue *q, size_t count); /* false: out of memory */
+/* The right to so many more leases; and with it, to take so many items of the queue. False: out of memory. */
+bool lease_own(struct engine *e, size_t count);
+void lease_disown(struct engine *e, size_t count);
+bool lease_reserve(struct engine *e, struct queue *q, size_t count);
 void lease_unreserve(struct engine *e, struct queue *q, size_t count);
 void lease_begin(struct engine *e, struct call *call, struct queue *q, struct item *item); /* uses one */
 /* The same, but nothing is counted as handed out. `call`: NULL, or the get that took it. */

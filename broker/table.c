@@ -103,3 +103,8 @@ uint64_t table_hash_number(uint64_t number)
     number = (number ^ (number >> 27)) * 0x94d049bb133111ebu;
     return number ^ (number >> 31);
 }
+
+uint64_t table_hash_pair(uint64_t a, uint64_t b)
+{
+    return table_hash_number(a * 0x9E3779B97F4A7C15u + b);
+}

@@ -36,5 +36,6 @@ struct table_node *table_next(const struct table_node *node, uint64_t hash);
 struct table_node *table_walk(const struct table *table, const struct table_node *node);
 
 uint64_t table_hash_number(uint64_t number);
+uint64_t table_hash_pair(uint64_t a, uint64_t b);
 
 #endif
