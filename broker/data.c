@@ -14,7 +14,7 @@
 #include "machine.h"
 
 enum {
-    RESERVE = 2,          /* spare segments kept for a full disk */
+    RESERVE = 3,          /* spare segments kept for a full disk */
     PROGRESS_MS = 1000,   /* while reading, systemd hears so often that it goes on */
     FIRST_WAIT_MS = 60000 /* for the first checkpoint to be on disk; beyond that it gets there later */
 };

@@ -96,6 +96,7 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     list_init(&e->outbox);
     list_init(&e->urgent);
     facts_init(&e->facts, options->is_durable);
+    e->facts_max = UINT64_MAX;
     ledger_init(&e->ledger);
     return e;
 }

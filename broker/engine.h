@@ -145,6 +145,10 @@ uint64_t engine_live_size(const struct engine *e);
 /* The facts were taken away: puts that waited for that may go on. */
 void engine_taken(struct engine *e, uint64_t now_ms);
 
+/* So many bytes of facts may be gathered: a put that would make them more waits, or is refused. At first
+ * there is no limit. */
+void engine_limit_facts(struct engine *e, uint64_t now_ms, uint64_t size);
+
 /* Puts are refused (MQ_TEMPORARY, with this reason, a static text) or wait; NULL: not any more. */
 void engine_refuse_puts(struct engine *e, uint64_t now_ms, const char *why);
 

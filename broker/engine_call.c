@@ -191,7 +191,7 @@ void call_expire(struct engine *e, struct call *call)
     if (call->verb == MQ_VERB_GET)
         status = MQ_EMPTY;
     else if (call->verb == MQ_VERB_PUT)
-        status = put_refusal(e, call->queue, &text);
+        status = put_refusal(e, call->queue, put_next_cost(call->queue, call), &text);
     call_answer(e, call, status, text);
 }
 

@@ -224,12 +224,11 @@ static void check_starved(const struct engine *e)
     if (!node)
         return;
     const struct call *call = call_first(&CONTAINER_OF(node, struct queue, starved)->putters);
-    if (e->is_postponed || safe_put_refusal(e, call->queue))
+    uint64_t used = room_used(e, NULL), cost = put_next_cost(call->queue, call);
+    if (e->is_postponed || safe_put_refusal(e, call->queue, cost))
         return;
-    struct size_pair size = order_intake_size(&call->queue->order, &call->unstored);
-    uint64_t used = room_used(e, NULL);
     assert(used > 0);
-    assert(used + item_cost(size.body, size.key) > e->options.memory_limit);
+    assert(used + cost > e->options.memory_limit);
 }
 
 void engine_check(const struct engine *e)

@@ -36,7 +36,7 @@ void put_starve_first(struct engine *e, struct queue *q)
 /* May so much more be stored in q? It may if nothing else takes memory, whatever its size. */
 bool put_memory_fits(const struct engine *e, const struct queue *q, size_t cost)
 {
-    if (safe_put_refusal(e, q))
+    if (safe_put_refusal(e, q, cost))
         return false;
     if (!list_is_empty(&e->starved) && !e->feeding)
         return false;
@@ -55,13 +55,19 @@ static bool make_fit(struct engine *e, struct queue *q, size_t cost)
     return put_memory_fits(e, q, cost);
 }
 
+size_t put_next_cost(const struct queue *q, const struct call *call)
+{
+    struct size_pair size = order_intake_size(&q->order, &call->unstored);
+    return item_cost(size.body, size.key);
+}
+
 /* Why a put that may not wait any longer is refused: where there is room, memory is what it waits for, or the
  * disk. */
-enum mq_status put_refusal(const struct engine *e, const struct queue *q, const char **ret_text)
+enum mq_status put_refusal(const struct engine *e, const struct queue *q, size_t cost, const char **ret_text)
 {
     if (queue_room(q) == 0)
         return MQ_FULL;
-    *ret_text = safe_put_refusal(e, q);
+    *ret_text = safe_put_refusal(e, q, cost);
     if (!*ret_text)
         *ret_text = "memory limit";
     return MQ_TEMPORARY;
@@ -121,9 +127,10 @@ static enum mq_status check_room(struct engine *e, struct queue *q, const struct
         return MQ_OK;
     if (!has_room)
         return MQ_FULL;
-    if (make_fit(e, q, cost_of(q, &req->puts[0])))
+    size_t first = cost_of(q, &req->puts[0]);
+    if (make_fit(e, q, first))
         return MQ_OK;
-    return put_refusal(e, q, ret_text);
+    return put_refusal(e, q, first, ret_text);
 }
 
 /* What waits takes memory too: a session's share is bounded, and so is everybody's. */
@@ -236,7 +243,7 @@ static void put_and_wait(struct engine *e, struct call *call, struct queue *q, c
     }
     engine_serve(e, q);
     if (call->waits && req->timeout_ms == 0) {
-        status = put_refusal(e, q, &text);
+        status = put_refusal(e, q, put_next_cost(q, call), &text);
         call_answer(e, call, status, text);
     }
     call_stay(e, call);
@@ -271,12 +278,6 @@ void put_submit(struct engine *e, struct call *call, const struct request *req)
         put_and_wait(e, call, q, req, size, cost);
 }
 
-static size_t next_cost(const struct queue *q, const struct call *call)
-{
-    struct size_pair size = order_intake_size(&q->order, &call->unstored);
-    return item_cost(size.body, size.key);
-}
-
 /* So much of what the call wants to store does not wait any more. */
 static void count_out(struct engine *e, struct call *call, size_t size, size_t cost)
 {
@@ -293,7 +294,7 @@ static void store(struct engine *e, struct queue *q, struct call *call)
 {
     struct put_item item = order_intake_item(&q->order, &call->unstored);
     note_stored_item(e, q, &item);
-    size_t size = order_intake_size(&q->order, &call->unstored).body, cost = next_cost(q, call);
+    size_t size = order_intake_size(&q->order, &call->unstored).body, cost = put_next_cost(q, call);
     count_out(e, call, size, cost);
     put_note_ids(call, (struct range){e->next_item, e->next_item});
     order_store(&q->order, &call->unstored, e->next_item, e->now_ms);
@@ -309,7 +310,7 @@ static bool is_content(const struct call *call)
 /* May the next item of this put be stored? */
 static bool next_fits(struct engine *e, struct queue *q, const struct call *call)
 {
-    if (queue_room(q) == 0 || !make_fit(e, q, next_cost(q, call)))
+    if (queue_room(q) == 0 || !make_fit(e, q, put_next_cost(q, call)))
         return false;
     struct put_item item = order_intake_item(&q->order, &call->unstored);
     if (note_reserve_item(e, q, &item))

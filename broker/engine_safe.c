@@ -20,13 +20,32 @@ struct list *safe_outbox(struct engine *e, const struct call *call)
     return is_urgent ? &e->urgent : &e->outbox;
 }
 
-const char *safe_put_refusal(const struct engine *e, const struct queue *q)
+/* What a put of this cost makes of facts takes no more than that, but for what its fact begins with, and what
+ * reserves ids. */
+static bool is_too_much(const struct engine *e, size_t cost)
+{
+    uint64_t size = facts_size(&e->facts);
+    return size > e->options.backlog_max || size + cost + 2 * FACT_SIZE_MAX > e->facts_max;
+}
+
+const char *safe_put_refusal(const struct engine *e, const struct queue *q, size_t cost)
 {
     if (!note_is_of(e, q))
         return NULL;
     if (e->refuses_puts)
         return e->refuses_puts;
-    return facts_size(&e->facts) > e->options.backlog_max ? "too much is not yet on disk" : NULL;
+    return is_too_much(e, cost) ? "too much is not yet on disk" : NULL;
+}
+
+void engine_limit_facts(struct engine *e, uint64_t now_ms, uint64_t size)
+{
+    bool is_more = size > e->facts_max;
+    e->facts_max = size;
+    if (!is_more || list_is_empty(&e->starved))
+        return;
+    engine_clock(e, now_ms);
+    e->memory_freed = true;
+    engine_settle(e);
 }
 
 /* Steps that were postponed, as there was no room for their facts, may find some now. */

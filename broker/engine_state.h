@@ -181,6 +181,7 @@ struct engine {
     bool is_replaying;
     bool is_short;            /* replay ended for want of memory */
     const char *refuses_puts; /* NULL: it does not */
+    uint64_t facts_max;       /* more must not be gathered by puts */
     const char *failure;      /* NULL: none */
     struct data_stat data;    /* as the caller told it */
     uint64_t safe;            /* the largest position that the caller has told */
@@ -231,7 +232,8 @@ bool put_reserve_ids(struct call *call, size_t count); /* room for more ranges; 
 void put_note_ids(struct call *call, struct range ids);
 /* So many items, of these sizes together, are in the queue now, from e->next_item on. */
 void put_count_stored(struct engine *e, struct queue *q, size_t count, size_t size, size_t cost);
-enum mq_status put_refusal(const struct engine *e, const struct queue *q, const char **ret_text);
+enum mq_status put_refusal(const struct engine *e, const struct queue *q, size_t cost, const char **ret_text);
+size_t put_next_cost(const struct queue *q, const struct call *call); /* of the first item that waits */
 
 /* engine_fact.c: what must survive is noted when it happens, before anybody is told. Who says note_*() does
  * so in the order of the rules. */
@@ -308,8 +310,9 @@ void note_confirmed_end(struct engine *e);
 void note_all_needed(struct engine *e);
 
 /* engine_safe.c */
-struct list *safe_outbox(struct engine *e, const struct call *call);         /* where its answer is to wait */
-const char *safe_put_refusal(const struct engine *e, const struct queue *q); /* NULL: nothing is against it */
+struct list *safe_outbox(struct engine *e, const struct call *call); /* where its answer is to wait */
+/* NULL: nothing is against it. */
+const char *safe_put_refusal(const struct engine *e, const struct queue *q, size_t cost);
 void safe_go_on(struct engine *e);
 void safe_fail(struct engine *e, const char *why);
 

@@ -97,6 +97,12 @@ bool journal_wants_segment(const struct journal *j)
     return j->last == 0 || j->begins_anew || is_full_enough(j);
 }
 
+uint64_t journal_room(const struct journal *j)
+{
+    uint64_t room = journal_spare_count(j) * (j->options.segment_size - SEGMENT_HEAD_SIZE) + j->length;
+    return j->last == 0 ? room - j->length : room > j->used ? room - j->used : 0;
+}
+
 uint64_t journal_next_segment(const struct journal *j)
 {
     return j->last + 1;

@@ -12,7 +12,7 @@
  * the spare file is written and synced, gets its name, the directory is synced; only then is the group safe.
  *
  * Spares: `reserve` are kept for what must go on when the disk is full (of them one may be missing for a
- * while: one and a half segments are left for sure with a reserve of 2), and one or two more if the limit
+ * while: two and a half segments are there for sure with a reserve of 3), and one or two more if the limit
  * allows. When none can be made to make the reserve whole, or to let the log grow, the journal is FULL:
  * nothing that takes much may be added (puts are refused) until there is one more than the reserve. When a
  * write or sync fails it has FAILED for good: nothing becomes safe any more.
@@ -29,7 +29,7 @@ enum { JOURNAL_RESERVE_MAX = 16 };
 struct journal_options {
     uint64_t segment_size;     /* bytes */
     uint64_t sync_interval_ms; /* 0: each group is synced before anything depends on it */
-    uint32_t reserve;          /* spare segments kept for a full disk; 2, at most JOURNAL_RESERVE_MAX */
+    uint32_t reserve;          /* spare segments kept for a full disk; 3, at most JOURNAL_RESERVE_MAX */
     uint64_t salt;             /* of a directory that has none yet */
 };
 
@@ -59,6 +59,10 @@ bool journal_wants_segment(const struct journal *j);
 bool journal_has_spare(const struct journal *j);
 uint64_t journal_next_segment(const struct journal *j);
 uint64_t journal_first_segment(const struct journal *j); /* the oldest that is there, or will be */
+
+/* Bytes of groups for which there is room in files that are there, beside what has been taken: in the last
+ * segment, and in spares, whether they become segments or make way for a longer one. */
+uint64_t journal_room(const struct journal *j);
 
 /* Takes a group: GROUP_HEAD_SIZE bytes and `size` - GROUP_HEAD_SIZE bytes of facts in a block of `capacity`
  * bytes (at least 8 more), which comes back by journal_give_back(). `position` is what is safe once it is.

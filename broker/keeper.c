@@ -252,6 +252,24 @@ static bool is_held(const struct keeper *k, const struct journal_stat *stat)
            facts_size(k->facts) < HIGH_TURNS * stat->segment_size / TURN_SHARE;
 }
 
+/* ---- room ---- */
+
+/* A log of one segment has none that could go. */
+static uint64_t kept_room(const struct keeper *k)
+{
+    struct journal_stat stat;
+    journal_stat(k->journal, &stat);
+    uint64_t segment = stat.segment_size - SEGMENT_HEAD_SIZE;
+    return segment / 2 + (stat.segments > 1 ? segment : 0);
+}
+
+/* What is gathered next must find room in what is there. */
+static void limit_facts(struct keeper *k, uint64_t now_ms)
+{
+    uint64_t room = journal_room(k->journal), kept = kept_room(k);
+    engine_limit_facts(k->engine, now_ms, room > kept ? room - kept : 0);
+}
+
 /* ---- groups ---- */
 
 /* A segment begins with its checkpoint, so this can be only when there are no other facts. */
@@ -316,6 +334,7 @@ static void take(struct keeper *k, uint64_t now_ms)
     k->lazy_since_ms = UINT64_MAX;
     journal_take(k->journal, now_ms, data, size, capacity, position, k->opens);
     k->opens = false;
+    limit_facts(k, now_ms);
     engine_taken(k->engine, now_ms);
 }
 
@@ -331,6 +350,7 @@ void keeper_turn(struct keeper *k, uint64_t now_ms)
         return;
     }
     follow_live_data(k, &stat);
+    limit_facts(k, now_ms);
     k->is_held = is_held(k, &stat);
     if (is_due(k, now_ms) && can_take(k) && !k->is_held) {
         take(k, now_ms);

@@ -6,6 +6,12 @@
  * few milliseconds for company. The first thing that is written is a checkpoint, so the first turn must find
  * no facts.
  *
+ * A full disk: nobody knows that it is full before a write fails, and then nothing of what the engine has
+ * done can be taken back. So a put is let in only if what is there already holds it and all that was done
+ * before it, and leaves what the rest needs to go on: half a segment for gets, task_dones and sessions, and
+ * one for what lives in the oldest segment, so that this can go. The journal's reserve has two and a half for
+ * sure: beside that there is room for a put of a segment, when its turn comes.
+ *
  * Space: the log may take 2 x what lives in it and 3 segments, the reserve not counted. Above 1.5 x and 2
  * segments the oldest segment is gone through, piece by piece: what lives in it is written again by the
  * engine, KEEPER_PACE bytes at most for each byte of new facts, and for each by which there is less that

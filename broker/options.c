@@ -232,7 +232,7 @@ static const struct option_row rows[] = {
     {"salvage", "DIR", "only make DIR readable again, and say what is lost", store_salvage, true},
     {"memory-limit", "SIZE", "items take at most so much; then puts wait (half of the memory)",
      store_memory_limit, false},
-    {"max-body", "SIZE", "largest body of an item (16M)", store_max_body, false},
+    {"max-body", "SIZE", "largest body of an item (16M, or half a segment)", store_max_body, false},
     {"resume-grace", "D", "a session without a connection keeps its items so long (3s)", store_resume_grace,
      false},
     {"remember", "D", "... and after that its answers so long, for repeats (10m)", store_remember, false},
@@ -364,6 +364,22 @@ static enum options_action wanted_action(int argc, char *const *argv)
     return OPTIONS_RUN;
 }
 
+/* What the log is given room for is a segment: a body takes half of one at most. */
+static bool fit_body(struct parse *p)
+{
+    struct options *o = p->options;
+    uint64_t most = o->data[0] ? o->segment_size / 2 : UINT64_MAX;
+    if (o->body_max == 0)
+        o->body_max = MQ_BODY_SIZE_MAX < most ? MQ_BODY_SIZE_MAX : most;
+    if (o->body_max <= most)
+        return true;
+    snprintf(p->error, OPTIONS_ERROR_MAX,
+             "--max-body (%" PRIu64 " bytes) must not be more than half of --segment-size (%" PRIu64
+             " bytes)",
+             o->body_max, o->segment_size);
+    return false;
+}
+
 /* What is right in each option may be wrong together. */
 static bool check_together(struct parse *p)
 {
@@ -393,7 +409,6 @@ static bool check_together(struct parse *p)
 static struct options defaults(void)
 {
     return (struct options){
-        .body_max = MQ_BODY_SIZE_MAX,
         .resume_grace_ms = 3000,
         .remember_ms = 600000,
         .heartbeat_ms = 5000,
@@ -414,7 +429,7 @@ bool options_parse(struct options *ret, int argc, char *const *argv, char *const
     if (options.action == OPTIONS_RUN) {
         if (!read_environment(&p, environment) || !read_arguments(&p, argc, argv))
             return false;
-        if (options.action == OPTIONS_RUN && !check_together(&p))
+        if (options.action == OPTIONS_RUN && (!fit_body(&p) || !check_together(&p)))
             return false;
         if (options.bind_count == 0)
             strcpy(options.binds[options.bind_count++], MQ_DEFAULT_ENDPOINT);

@@ -154,6 +154,64 @@ static void a_full_disk_refuses_puts_and_nothing_else(void)
     bench_free(&b);
 }
 
+/* So many puts, all at once; each of them is answered, whatever with. */
+static void put_a_burst(struct bench *b, size_t puts, size_t items)
+{
+    for (size_t i = 0; i < puts; i++)
+        submit_put(b, "q", items, BENCH_BODY, 0);
+    wait_for_answer(b);
+    if (b->seen.status == MQ_OK)
+        return;
+    CHECK_EQUAL(b->seen.status, MQ_TEMPORARY);
+    CHECK(strcmp(b->seen.text, "disk is full") == 0 ||
+          strcmp(b->seen.text, "too much is not yet on disk") == 0);
+}
+
+/* At whatever moment the disk gets full: what was let in can be written. */
+static void a_put_is_let_in_only_if_what_is_there_holds_it(void)
+{
+    for (uint64_t room = 0; room < 4 * SEGMENT; room += SEGMENT / 7) {
+        struct bench b = bench_with_queue(0);
+        size_t items = 1 + room / 4096 % 61, puts = 1 + room / 1024 % 41;
+        while (stat_of(&b).log < 4 * SEGMENT)
+            put_a_burst(&b, puts, items);
+        fake_disk_limit(b.fake, fake_disk_used(b.fake) + room);
+        for (int i = 0; stat_of(&b).state != JOURNAL_FULL; i++) {
+            put_a_burst(&b, puts, items);
+            b.now_ms += 100;
+            CHECK(i < 1000);
+        }
+        for (int i = 0; stat_of(&b).state == JOURNAL_FULL; i++) {
+            get_done(&b, "q", 32);
+            b.now_ms += 100;
+            CHECK(i < 1000);
+        }
+        turn(&b);
+        put(&b, "q", 1, BENCH_BODY, 0);
+        bench_free(&b);
+    }
+}
+
+static void a_put_that_waits_for_room_goes_on_when_there_is_some(void)
+{
+    struct bench b = bench_with_queue(0);
+    static uint8_t body[BENCH_BODY];
+    struct put_item puts[BENCH_ITEMS];
+    for (size_t i = 0; i < BENCH_ITEMS; i++)
+        puts[i] = (struct put_item){.body = {body, sizeof body}};
+    for (int i = 0; i < 10; i++) /* ten segments in all */
+        submit(&b, &(struct request){.verb = MQ_VERB_PUT,
+                                     .queue = mq_bytes("q"),
+                                     .puts = puts,
+                                     .put_count = BENCH_ITEMS,
+                                     .timeout_ms = MQ_FOREVER_MS});
+    CHECK(facts_size(engine_facts(b.engine)) < 2 * SEGMENT);
+    wait_for_answer(&b);
+    CHECK_EQUAL(b.seen.status, MQ_OK);
+    CHECK_EQUAL(stat_of(&b).state, JOURNAL_OK);
+    bench_free(&b);
+}
+
 static void puts_go_on_when_somebody_makes_room(void)
 {
     struct bench b = bench_with_queue(0);
@@ -263,6 +321,8 @@ static const struct unit_test tests[] = {
     UNIT(a_checkpoint_for_which_there_is_no_memory_is_written_later),
     UNIT(without_memory_there_is_no_keeper),
     UNIT(a_full_disk_refuses_puts_and_nothing_else),
+    UNIT(a_put_is_let_in_only_if_what_is_there_holds_it),
+    UNIT(a_put_that_waits_for_room_goes_on_when_there_is_some),
     UNIT(puts_go_on_when_somebody_makes_room),
     UNIT(a_failed_sync_is_never_answered_and_all_else_is_refused),
     UNIT(what_can_not_be_written_down_for_want_of_memory_ends_all),

@@ -290,7 +290,20 @@ static void a_duration_is_24_days_at_most(void)
     check_error("--remember|25000h", "", "at most 24 days");
 }
 
+static void a_body_is_half_a_segment_at_most(void)
+{
+    CHECK(parse("--data|/d|--segment-size|1M", ""));
+    CHECK_EQUAL(options.body_max, 512 << 10);
+    CHECK(parse("--data|/d|--segment-size|1M|--max-body|512k", ""));
+    check_error("--data|/d|--segment-size|1M|--max-body|513k", "",
+                "--max-body (525312 bytes) must not be more than half of --segment-size (1048576 bytes)");
+    CHECK(parse("--data|/d|--max-body|32M", ""));
+    check_error("--data|/d|--max-body|33M", "", "--max-body");
+    CHECK(parse("--max-body|60M", "")); /* in memory only */
+}
+
 static const struct unit_test tests[] = {
+    UNIT(a_body_is_half_a_segment_at_most),
     UNIT(without_options_there_are_defaults),
     UNIT(every_option_is_understood),
     UNIT(every_option_is_an_environment_variable),

@@ -60,6 +60,13 @@ uint64_t data_safe(void)
 
 /* ---- what keeper and engine say to each other ---- */
 
+static bool is_short(void)
+{
+    size_t facts = facts_size(engine_facts(data.engine)),
+           cost = item_cost(sim.climate.body_max, MODEL_KEY_SIZE);
+    return facts > sim.climate.backlog_max || facts + cost + 2 * FACT_SIZE_MAX > data.facts_max;
+}
+
 void __real_engine_taken(struct engine *e, uint64_t now_ms);
 void __wrap_engine_taken(struct engine *e, uint64_t now_ms);
 void __wrap_engine_taken(struct engine *e, uint64_t now_ms)
@@ -67,8 +74,8 @@ void __wrap_engine_taken(struct engine *e, uint64_t now_ms)
     model_clock(data.model, now_ms);
     sim_say("group %" PRIu64 " is taken", data.model->group);
     add_group(data.model);
-    data.is_short = false;
-    model_taken(data.model);
+    data.is_short = is_short();
+    model_taken(data.model, data.is_short);
     __real_engine_taken(e, now_ms);
 }
 
@@ -111,11 +118,26 @@ void __wrap_engine_fail(struct engine *e, uint64_t now_ms, const char *why)
 
 /* How much has not been taken away is looked at between events only: what an event adds, no model can know.
  */
-const char *__real_safe_put_refusal(const struct engine *e, const struct queue *q);
-const char *__wrap_safe_put_refusal(const struct engine *e, const struct queue *q);
-const char *__wrap_safe_put_refusal(const struct engine *e, const struct queue *q)
+/* The engine itself hears only that it is more. */
+void __real_engine_limit_facts(struct engine *e, uint64_t now_ms, uint64_t size);
+void __wrap_engine_limit_facts(struct engine *e, uint64_t now_ms, uint64_t size);
+void __wrap_engine_limit_facts(struct engine *e, uint64_t now_ms, uint64_t size)
 {
-    const char *why = __real_safe_put_refusal(e, q);
+    bool is_more = size > data.facts_max;
+    data.facts_max = size;
+    if (is_more) {
+        data.is_short = is_short();
+        model_clock(data.model, now_ms);
+        model_limit_facts(data.model, data.is_short);
+    }
+    __real_engine_limit_facts(e, now_ms, size + UINT32_MAX);
+}
+
+const char *__real_safe_put_refusal(const struct engine *e, const struct queue *q, size_t cost);
+const char *__wrap_safe_put_refusal(const struct engine *e, const struct queue *q, size_t cost);
+const char *__wrap_safe_put_refusal(const struct engine *e, const struct queue *q, size_t cost)
+{
+    const char *why = __real_safe_put_refusal(e, q, cost);
     return !why && data.is_short && note_is_of(e, q) ? "too much is not yet on disk" : why;
 }
 
@@ -180,7 +202,7 @@ void data_event_begins(void)
     if (!sim.climate.is_durable)
         return;
     const struct facts *facts = engine_facts(data.engine);
-    data.is_short = facts_size(facts) > sim.climate.backlog_max;
+    data.is_short = is_short();
     data.model->is_short = data.is_short;
     data.model->has_facts = facts->is_on && facts_are_there(facts);
 }

@@ -33,6 +33,7 @@ struct data {
     uint64_t *checkpoints; /* by segment: when they were written, in the model's turns */
     uint64_t checkpoint_room;
     uint64_t written, synced; /* groups up to this one */
+    uint64_t facts_max;       /* that may be gathered */
     bool is_short;            /* too many facts have not been taken away */
     bool is_hasty;            /* hands take no time */
     bool is_forgetful;        /* the end has taken what was not synced */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESERVE = 2, TURNS_MAX = 1000, RESTARTS_MAX = 100 };
+enum { RESERVE = 3, TURNS_MAX = 1000, RESTARTS_MAX = 100 };
 
 /* ---- the end ---- */
 
@@ -179,6 +179,7 @@ void data_begin(struct engine **ret_engine, struct model **ret_model)
     }
     data.is_broken = false;
     data.dies_ms = NEVER;
+    data.facts_max = UINT64_MAX;
     data.engine = *ret_engine = read_back(&found);
     uint64_t number = found.sequence - 1;
     sim_say("the log is read back: segments %" PRIu64 " to %" PRIu64 ", up to group %" PRIu64, found.first,
@@ -197,7 +198,7 @@ void data_open(void)
 {
     if (!sim.climate.is_durable)
         return;
-    data = (struct data){.fake = fake_disk_new(), .dies_ms = NEVER};
+    data = (struct data){.fake = fake_disk_new(), .facts_max = UINT64_MAX, .dies_ms = NEVER};
     data.disk = fake_disk_calls(data.fake);
     struct model *m = model_new(&sim.climate.engine, sim.now_ms);
     m->on_stored = sim_item_stored;

@@ -169,9 +169,10 @@ struct model_queue *model_queue(const struct model *m, struct bytes name); /* NU
 
 /* ---- what must survive (model_log.c) ---- */
 
-struct model *model_copy(const struct model *m); /* without what would not survive */
-void model_taken(struct model *m);               /* the group was taken away, the next one begins */
-void model_checkpoint(struct model *m);          /* the next group begins with one */
+struct model *model_copy(const struct model *m);  /* without what would not survive */
+void model_taken(struct model *m, bool is_short); /* the group was taken away, the next one begins */
+void model_checkpoint(struct model *m);           /* the next group begins with one */
+void model_limit_facts(struct model *m, bool is_short);
 void model_refuse_puts(struct model *m, bool refuses);
 void model_fail(struct model *m);
 

@@ -72,10 +72,18 @@ bool model_refuses(const struct model *m, const struct model_queue *q)
 
 /* ---- the disk ---- */
 
-void model_taken(struct model *m)
+void model_taken(struct model *m, bool is_short)
 {
     m->group++;
-    m->has_facts = m->is_short = false;
+    m->has_facts = false;
+    m->is_short = is_short;
+    m->memory_freed = true;
+    model_settle(m);
+}
+
+void model_limit_facts(struct model *m, bool is_short)
+{
+    m->is_short = is_short;
     m->memory_freed = true;
     model_settle(m);
 }

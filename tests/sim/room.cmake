@@ -3,7 +3,8 @@ file(GLOB SIM_SOURCES CONFIGURE_DEPENDS tests/sim/*.c)
 add_executable(sim ${SIM_SOURCES})
 target_link_libraries(sim PRIVATE fake_disk journal core codec proto)
 # The model hears what keeper and engine say to each other.
-foreach(call engine_taken engine_checkpoint engine_refuse_puts engine_fail safe_put_refusal)
+foreach(call engine_taken engine_checkpoint engine_refuse_puts engine_fail engine_limit_facts
+        safe_put_refusal)
   target_link_options(sim PRIVATE -Wl,--wrap=${call})
 endforeach()
 foreach(part RANGE 3)
