@@ -31,6 +31,7 @@ struct data {
     struct crew *crew;
     struct keeper *keeper;
     enum journal_state state; /* as last logged */
+    uint64_t now_ms;          /* of the last turn */
 };
 
 /* --- opening --- */
@@ -322,6 +323,7 @@ void data_turn(struct data *d, uint64_t now_ms)
     struct journal_stat stat;
     if (!d)
         return;
+    d->now_ms = now_ms;
     crew_turn(d->crew, now_ms);
     keeper_turn(d->keeper, now_ms);
     crew_turn(d->crew, now_ms);
@@ -333,7 +335,7 @@ void data_turn(struct data *d, uint64_t now_ms)
 
 uint64_t data_safe(const struct data *d)
 {
-    return !d || d->options->sync_interval_ms ? UINT64_MAX : journal_safe(d->journal);
+    return d ? keeper_safe(d->keeper, d->now_ms) : UINT64_MAX;
 }
 
 uint64_t data_deadline_ms(const struct data *d)

@@ -134,8 +134,12 @@ void journal_take(struct journal *j, uint64_t now_ms, uint8_t *data, size_t size
     assert(capacity >= size + GROUP_ALIGNMENT);
     assert(position >= j->safe);
     journal_tick(j, now_ms);
-    j->group = (struct taken){
-        .data = data, .size = size, .capacity = capacity, .position = position, .sequence = j->sequence++};
+    j->group = (struct taken){.data = data,
+                              .size = size,
+                              .capacity = capacity,
+                              .position = position,
+                              .sequence = j->sequence++,
+                              .taken_ms = now_ms};
     if (opens)
         open_next(j);
     j->begins_anew = false;
@@ -250,8 +254,10 @@ static void group_written(struct journal *j, const struct journal_job *job)
     j->bytes += job->size;
     if (job->sync)
         synced_until(j, j->written);
-    else if (j->due_ms == UINT64_MAX)
+    else if (j->due_ms == UINT64_MAX) {
         j->due_ms = j->now_ms + (j->hurries ? 0 : j->options.sync_interval_ms);
+        j->unsynced_ms = j->group.taken_ms;
+    }
     if (journal_spare_count(j) > j->options.reserve)
         j->full = 0; /* there was room without one of them */
     give_back(j);
@@ -332,6 +338,13 @@ static enum journal_state state_of(const struct journal *j)
     return j->full && journal_spare_count(j) <= j->options.reserve ? JOURNAL_FULL : JOURNAL_OK;
 }
 
+static uint64_t unsafe_since_ms(const struct journal *j)
+{
+    if (j->synced < j->written)
+        return j->unsynced_ms;
+    return j->group.data ? j->group.taken_ms : UINT64_MAX;
+}
+
 void journal_stat(const struct journal *j, struct journal_stat *ret_stat)
 {
     enum journal_state state = state_of(j);
@@ -351,6 +364,8 @@ void journal_stat(const struct journal *j, struct journal_stat *ret_stat)
         .bytes = j->bytes,
         .synced = j->sync_count,
         .unsafe = j->unsafe,
+        .sync_interval_ms = j->options.sync_interval_ms,
+        .unsafe_since_ms = unsafe_since_ms(j),
         .on_disk = j->on_disk,
         .is_open = j->last != 0,
     };

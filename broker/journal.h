@@ -148,8 +148,10 @@ struct journal_stat {
     uint64_t groups, bytes; /* written since the start */
     uint64_t synced;        /* syncs since the start */
     uint64_t unsafe;        /* bytes taken and not yet safe */
-    uint64_t on_disk;       /* the position up to which all is, whatever the mode */
-    bool is_open;           /* there is a segment that groups can go on in */
+    uint64_t sync_interval_ms;
+    uint64_t unsafe_since_ms; /* when the oldest of them were taken; UINT64_MAX: there are none */
+    uint64_t on_disk;         /* the position up to which all is, whatever the mode */
+    bool is_open;             /* there is a segment that groups can go on in */
 };
 void journal_stat(const struct journal *j, struct journal_stat *ret_stat);
 

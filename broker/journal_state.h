@@ -21,6 +21,7 @@ struct taken {
     uint8_t *data; /* NULL: none */
     size_t size, capacity;
     uint64_t position, sequence, offset;
+    uint64_t taken_ms;
     uint64_t spare;  /* the file that it makes a segment; 0: it goes on in the last one */
     bool is_blocked; /* there was no room; waits until some is made */
 };
@@ -60,6 +61,7 @@ struct journal {
     uint64_t safe, written_position, on_disk; /* positions */
     uint64_t written, synced;                 /* sequences */
     uint64_t due_ms;                          /* of the next sync; UINT64_MAX: all is synced */
+    uint64_t unsynced_ms;                     /* when the oldest of what is not was taken */
     uint64_t syncing;                         /* sequence below which all is synced by the sync under way */
 
     uint64_t spares;              /* ready: bit n - 1 */

@@ -358,6 +358,17 @@ void keeper_turn(struct keeper *k, uint64_t now_ms)
     }
 }
 
+uint64_t keeper_safe(const struct keeper *k, uint64_t now_ms)
+{
+    struct journal_stat stat;
+    journal_stat(k->journal, &stat);
+    if (stat.sync_interval_ms == 0)
+        return journal_safe(k->journal);
+    uint64_t oldest_ms = stat.unsafe_since_ms < k->lazy_since_ms ? stat.unsafe_since_ms : k->lazy_since_ms;
+    bool is_behind = oldest_ms < now_ms && now_ms - oldest_ms > 2 * stat.sync_interval_ms;
+    return is_behind ? stat.on_disk : UINT64_MAX;
+}
+
 uint64_t keeper_deadline_ms(const struct keeper *k)
 {
     bool waits = !k->has_failed && k->lazy_since_ms != UINT64_MAX && can_take(k) && !k->is_held;

@@ -43,6 +43,11 @@ void keeper_free(struct keeper *k);
  * over. */
 void keeper_turn(struct keeper *k, uint64_t now_ms);
 
+/* The position up to which all may be told. With an interval that is everything, unless the disk is behind:
+ * when something has not been on disk for two intervals, answers wait until it is. So of what a crash takes
+ * away no two answers are further apart than that. */
+uint64_t keeper_safe(const struct keeper *k, uint64_t now_ms);
+
 /* When keeper_turn() should be called though nothing has happened; UINT64_MAX: never. */
 uint64_t keeper_deadline_ms(const struct keeper *k);
 

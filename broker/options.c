@@ -224,7 +224,7 @@ static const struct option_row rows[] = {
      "allow endpoints that other machines can reach, though anyone may then use them", store_insecure_listen,
      false},
     {"data", "DIR", "keep everything in this directory (without: in memory only)", store_data, false},
-    {"sync", "MODE", "always: every answer is on disk; interval=D: at most D is lost (always)", store_sync,
+    {"sync", "MODE", "always: every answer is on disk; interval=D: a sync every D (always)", store_sync,
      false},
     {"segment-size", "SIZE", "of the files in DIR; smaller for tests and small disks (64M)",
      store_segment_size, false},

@@ -241,8 +241,8 @@ struct mqc_broker_stat {
         in_flight_max;
     uint64_t resume_grace_ms, remember_ms;
     uint64_t pid; /* of its process, on the machine where it runs; 0: not told */
-    /* What an answer promises: "none", in memory only; "always", on disk; "interval", on disk at most
-     * sync_interval_ms later. */
+    /* What an answer promises: "none", in memory only; "always", on disk; "interval", on disk soon: a
+     * crash of the machine loses at most what was answered within two sync_interval_ms. */
     char sync[16];
     /* Of the data directory: "none"; "ok"; "full": puts are refused; "failed": all that changes something is.
      */

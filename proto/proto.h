@@ -164,7 +164,7 @@ struct queue_stat {
 struct data_stat {
     struct bytes sync;         /* "none": in memory only; "always"; "interval" */
     struct bytes state;        /* "none"; "ok"; "full": puts are refused; "failed": all changes are */
-    uint64_t sync_interval_ms; /* "interval": as much may be lost */
+    uint64_t sync_interval_ms; /* "interval": what was answered in two of them may be lost */
     uint64_t log_segments;     /* files */
     uint64_t log_bytes;        /* of all files, those that are ready to be used included */
     uint64_t unsafe_bytes;     /* written down or to be, and not yet on disk */

@@ -100,6 +100,41 @@ static void with_an_interval_all_is_on_disk_in_the_end(void)
     bench_free(&b);
 }
 
+/* A sync is asked for when its interval is over, and does not come back. */
+static void with_an_interval_answers_wait_for_a_disk_that_is_two_intervals_behind(void)
+{
+    struct bench b = bench_with_queue(100);
+    struct journal_job job;
+    settle(&b);
+    b.now_ms += 100;
+    settle(&b);
+    CHECK_EQUAL(keeper_safe(b.keeper, b.now_ms + 1000000), UINT64_MAX); /* nothing is unsynced */
+    put(&b, "q", 1, 100, 0);
+    uint64_t since_ms = b.now_ms, told = stat_of(&b).on_disk;
+    b.now_ms += 100;
+    turn(&b);
+    CHECK(journal_next_job(b.journal, JOURNAL_WRITER, &job));
+    CHECK_EQUAL(job.work, JOURNAL_SYNC);
+    submit_put(&b, "q", 1, 100, 0); /* taken, and not yet written */
+    turn(&b);
+    CHECK_EQUAL(keeper_safe(b.keeper, since_ms + 200), UINT64_MAX);
+    CHECK_EQUAL(keeper_safe(b.keeper, since_ms + 201), told);
+    b.now_ms = since_ms + 250;
+    submit_put(&b, "q", 1, 100, 0); /* not yet taken */
+    turn(&b);
+    journal_do(&b.disk, &b.open[JOURNAL_WRITER], &job);
+    journal_job_done(b.journal, b.now_ms, JOURNAL_WRITER, &job);
+    CHECK(stat_of(&b).on_disk > told);
+    CHECK_EQUAL(keeper_safe(b.keeper, since_ms + 300), UINT64_MAX); /* the second put's age counts now */
+    CHECK_EQUAL(keeper_safe(b.keeper, since_ms + 301), stat_of(&b).on_disk);
+    CHECK(step(&b, JOURNAL_WRITER)); /* it is written, at last, but not synced */
+    CHECK_EQUAL(keeper_safe(b.keeper, since_ms + 301), stat_of(&b).on_disk);
+    journal_hurry(b.journal);
+    settle(&b);
+    CHECK_EQUAL(keeper_safe(b.keeper, b.now_ms + 1000000), UINT64_MAX);
+    bench_free(&b);
+}
+
 static void a_checkpoint_for_which_there_is_no_memory_is_written_later(void)
 {
     struct bench b = bench_with_queue(0);
@@ -318,6 +353,7 @@ static const struct unit_test tests[] = {
     UNIT(while_a_group_is_written_the_next_one_gathers),
     UNIT(what_nobody_waits_for_waits_for_company),
     UNIT(with_an_interval_all_is_on_disk_in_the_end),
+    UNIT(with_an_interval_answers_wait_for_a_disk_that_is_two_intervals_behind),
     UNIT(a_checkpoint_for_which_there_is_no_memory_is_written_later),
     UNIT(without_memory_there_is_no_keeper),
     UNIT(a_full_disk_refuses_puts_and_nothing_else),
