@@ -211,8 +211,10 @@ static void serve_marked(struct engine *e)
 {
     struct list_node *node;
     while ((node = list_first(&e->marked))) {
+        struct queue *q = CONTAINER_OF(node, struct queue, marked);
         list_remove(node);
-        engine_serve(e, CONTAINER_OF(node, struct queue, marked));
+        note_totals(e, q);
+        engine_serve(e, q);
     }
 }
 

@@ -306,6 +306,21 @@ void note_queue(struct engine *e, struct call *call, const struct queue *q)
     add(e, call, &fact);
 }
 
+/* Facts that say that items come back do not say where to: after a restart, when their segment has gone,
+ * those that were discarded for it would be taken for done. */
+void note_totals(struct engine *e, struct queue *q)
+{
+    if (!q->owes_totals || !note_is_on(e))
+        return;
+    if (!note_reserve_runs(e, 0)) {
+        note_postponed(e);
+        return;
+    }
+    struct fact fact = note_of_queue(q);
+    facts_add_lazily(&e->facts, &fact);
+    q->owes_totals = false;
+}
+
 /* Purged or removed. */
 void note_emptied(struct engine *e, struct call *call, const struct queue *q)
 {

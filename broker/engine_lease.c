@@ -210,8 +210,10 @@ void lease_return(struct engine *e, struct lease *lease, bool untouched, bool re
     e->totals.returned++;
     order_return(&q->order, item);
     e->ready++;
-    if (q->is_immediate)
+    if (q->is_immediate) {
         queue_discard_ready(e, q);
+        q->owes_totals = note_is_on(e) && note_is_of(e, q);
+    }
     if (remember)
         keep_as_lost(e, lease);
     else

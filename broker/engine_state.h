@@ -293,6 +293,7 @@ struct fact note_of_session(const struct session *s);
 void note_leased_ids(struct engine *e, const struct call *call); /* of a get: those still held, in order */
 bool note_refusals_begin(struct engine *e, const struct call *call); /* false: there are none */
 void note_queue(struct engine *e, struct call *call, const struct queue *q);
+void note_totals(struct engine *e, struct queue *q); /* if it owes them */
 void note_emptied(struct engine *e, struct call *call, const struct queue *q);
 
 void note_session(struct engine *e, const struct session *s);

@@ -28,6 +28,7 @@ struct queue {
     struct list_node starved; /* a putter waits for memory */
     uint64_t unstored_size;   /* memory of items in its waiting puts */
     bool is_shut_down, is_immediate;
+    bool owes_totals; /* what came back was discarded, and no fact tells that yet */
     uint64_t made_ms;
     struct totals totals;
     size_t name_size;

@@ -57,8 +57,7 @@ static void say_items(struct text *t, const struct order *order)
     free(views);
 }
 
-/* Of a transient queue its definition survives. What came back into a queue that was shut down immediately is
- * discarded; if its segment has gone meanwhile, that is taken for done. */
+/* Of a transient queue its definition survives. */
 static void say_queue(struct text *t, const struct queue *q)
 {
     const struct totals *n = &q->totals;
@@ -70,10 +69,8 @@ static void say_queue(struct text *t, const struct queue *q)
         return;
     say(t, "  waiting %zu leased %" PRIu64 " bytes %" PRIu64, q->order.count, q->leased, q->bytes);
     say(t, " puts %" PRIu64 " gets %" PRIu64 " again %" PRIu64, n->puts, n->gets, n->redelivered);
-    if (!q->is_immediate)
-        say(t, " done %" PRIu64 " returned %" PRIu64 " discarded %" PRIu64, n->done, n->returned,
-            n->discarded);
-    say(t, "\n");
+    say(t, " done %" PRIu64 " returned %" PRIu64 " discarded %" PRIu64 "\n", n->done, n->returned,
+        n->discarded);
     say_items(t, &q->order);
 }
 

@@ -197,6 +197,36 @@ static void a_queue_that_was_shut_down_stays_so(void)
     rig_free(&r);
 }
 
+/* The items were stored, and taken, in a segment that has gone. */
+static void what_came_back_after_an_immediate_shutdown_is_never_counted_as_done(void)
+{
+    struct rig r = new_rig();
+    rig_begin_segment(&r);
+    rig_put(&r, BODIES("a", "b", "c", "d", "e", "f"), OK);
+    rig_get(&r, SESSION(2), MAX(3), GIVES("a b c"));
+    rig_get(&r, SESSION(3), MAX(2), GIVES("d e"));
+    rig_shut_down(&r, IMMEDIATE, OK);
+    rig_begin_segment(&r);
+    rig_done(&r, SESSION(2), ITEMS("a"), OK);
+    rig_release(&r, SESSION(2), ITEMS("b"), OK);
+    CHECK_EQUAL(rig_fact(&r, FACT_QUEUE).totals.discarded, 2);
+    rig_bye(&r, SESSION(3));
+    CHECK_EQUAL(rig_fact(&r, FACT_QUEUE).totals.discarded, 4);
+    rig_go_through(&r, 1, 1 << 20);
+    rig_drop_segment(&r, 1);
+    rig_restart(&r);
+    struct queue_stat q = rig_look(&r, "q");
+    CHECK_EQUAL(q.leased, 1);
+    CHECK_EQUAL(q.done, 1);
+    CHECK_EQUAL(q.returned, 3);
+    CHECK_EQUAL(q.discarded, 4);
+    rig_run_to(&r, 3000); /* what is left comes back, too */
+    rig_restart(&r);
+    CHECK_EQUAL(rig_look(&r, "q").done, 1);
+    CHECK_EQUAL(rig_look(&r, "q").discarded, 5);
+    rig_free(&r);
+}
+
 static void totals_of_queues_count_on_and_those_of_the_broker_do_not(void)
 {
     struct rig r = new_rig();
@@ -319,6 +349,7 @@ int main(void)
         UNIT(a_queue_is_compared_with_what_it_was_made_with),
         UNIT(a_transient_queue_survives_without_its_items),
         UNIT(a_queue_that_was_shut_down_stays_so),
+        UNIT(what_came_back_after_an_immediate_shutdown_is_never_counted_as_done),
         UNIT(totals_of_queues_count_on_and_those_of_the_broker_do_not),
         UNIT(ids_are_never_given_twice),
         UNIT(sessions_are_remembered_and_numbers_count_on),
