@@ -24,6 +24,7 @@ void model_free_call(struct model_call *call)
 {
     free(call->unstored);
     free(call->ids);
+    free(call->untold);
     free(call->refusals);
     free(call->look);
     free(call);

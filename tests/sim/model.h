@@ -78,6 +78,7 @@ struct model_call {
     struct model_item *unstored; /* put: copies, [0..unstored_count) still to be stored */
     size_t unstored_first, unstored_count;
     uint64_t *ids;                 /* put: of what is stored */
+    uint64_t *untold;              /* ... 0, or the turn when, in a transient queue, of which no fact tells */
     size_t ranges, range_capacity; /* ... as the engine keeps them */
     int64_t lease_ms;
     size_t reply_size;

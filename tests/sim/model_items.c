@@ -200,10 +200,12 @@ static void store(struct model *m, struct model_queue *q, struct model_call *cal
 {
     struct model_item *item = sim_alloc(sizeof *item);
     model_note_ids(m);
-    if (model_is_noted(m, q))
+    m->turn++;
+    if (model_is_noted(m, q)) {
         model_note(m, call);
-    call->stored = ++m->turn;
-    call->stored_in = q->number;
+        call->stored = m->turn;
+        call->stored_in = q->number;
+    }
     *item = call->unstored[call->unstored_first++];
     item->id = m->next_item++;
     item->queue = q;
@@ -213,6 +215,7 @@ static void store(struct model *m, struct model_queue *q, struct model_call *cal
     item->due_ms = NEVER;
     model_add_item(m, item);
     call->ranges += call->count == 0 || call->ids[call->count - 1] + 1 != item->id;
+    call->untold[call->count] = model_is_noted(m, q) ? 0 : m->turn;
     call->ids[call->count++] = item->id;
     q->puts++;
     m->puts++;

@@ -120,7 +120,9 @@ static void copy_call(struct model *copy, struct model_call *call)
 {
     struct model_call *c = call->copy = copy_of(call, sizeof *call);
     c->session = call->session->copy;
-    c->ids = copy_of(call->ids, call->verb == MQ_VERB_PUT ? call->count * sizeof *call->ids : 0);
+    size_t ids_size = call->verb == MQ_VERB_PUT ? call->count * sizeof *call->ids : 0;
+    c->ids = copy_of(call->ids, ids_size);
+    c->untold = copy_of(call->untold, ids_size);
     c->refusals = copy_of(call->refusals, call->refusal_count * sizeof *call->refusals);
     c->unstored = NULL;
     c->look = NULL;
@@ -167,9 +169,22 @@ struct model *model_copy(const struct model *m)
 
 /* ---- a restart ---- */
 
+/* A put that was cut off may have gone on in a queue of the same name that is transient. */
+static void forget_untold(struct model_call *call, uint64_t checkpoint)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < call->count; i++)
+        if (call->untold[i] <= checkpoint) {
+            call->untold[kept] = call->untold[i];
+            call->ids[kept++] = call->ids[i];
+        }
+    call->count = kept;
+}
+
 /* Facts tell what a put has stored, not how it ended, unless the checkpoint does that the log begins with. */
 static void restart_put(struct model_call *call, uint64_t checkpoint)
 {
+    forget_untold(call, checkpoint);
     call->is_cut = call->count < call->total && !call->partial;
     call->status = call->is_cut ? MQ_SESSION_LOST : MQ_OK;
     for (size_t i = 0; call->stored < checkpoint && i < MODEL_MARKS; i++)

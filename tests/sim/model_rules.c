@@ -48,16 +48,22 @@ static enum mq_status check_put(const struct model *m, const struct model_call *
     return stored > 0 && model_memory(m) + cost > most ? MQ_TEMPORARY : MQ_OK;
 }
 
+static uint64_t *longer(uint64_t *list, uint64_t count, size_t more)
+{
+    uint64_t *grown = sim_alloc((count + more) * sizeof *grown);
+    if (count)
+        memcpy(grown, list, count * sizeof *grown);
+    free(list);
+    return grown;
+}
+
 /* Some may have been stored before a restart. */
 static void copy_puts(struct model_call *call, const struct model_queue *q, const struct request *req)
 {
-    uint64_t *ids = call->ids;
     free(call->unstored);
     call->unstored = sim_alloc(req->put_count * sizeof *call->unstored);
-    call->ids = sim_alloc((call->count + req->put_count) * sizeof *call->ids);
-    if (call->count)
-        memcpy(call->ids, ids, call->count * sizeof *ids);
-    free(ids);
+    call->ids = longer(call->ids, call->count, req->put_count);
+    call->untold = longer(call->untold, call->count, req->put_count);
     call->unstored_first = 0;
     call->unstored_count = req->put_count;
     for (size_t i = 0; i < req->put_count; i++) {
