@@ -266,7 +266,7 @@ static void group_written(struct journal *j, const struct journal_job *job)
 static void writer_done(struct journal *j, const struct journal_job *job)
 {
     if (job->error && job->work == JOURNAL_WRITE && journal_is_room_error(job->error)) {
-        j->group.is_blocked = true;
+        j->group.is_blocked = j->group.has_waited = true;
         journal_no_room(j, job->error);
     } else if (job->error) {
         journal_fail(j, job->error);
@@ -335,7 +335,8 @@ static enum journal_state state_of(const struct journal *j)
 {
     if (j->has_failed)
         return JOURNAL_FAILED;
-    return j->full && journal_spare_count(j) <= j->options.reserve ? JOURNAL_FULL : JOURNAL_OK;
+    bool is_short = j->group.has_waited || journal_spare_count(j) <= j->options.reserve;
+    return j->full && is_short ? JOURNAL_FULL : JOURNAL_OK;
 }
 
 static uint64_t unsafe_since_ms(const struct journal *j)

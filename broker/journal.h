@@ -14,7 +14,9 @@
  * Spares: `reserve` are kept for what must go on when the disk is full (of them one may be missing for a
  * while: two and a half segments are there for sure with a reserve of 3), and one or two more if the limit
  * allows. When none can be made to make the reserve whole, or to let the log grow, the journal is FULL:
- * nothing that takes much may be added (puts are refused) until there is one more than the reserve. When a
+ * nothing that takes much may be added (puts are refused) until there is one more than the reserve. So it is
+ * while a group cannot be written for want of room, whatever it is that is short: of the disk, of a quota, of
+ * what a file may have (EFBIG), of descriptors or memory. That is tried again once a second. When a
  * write or sync fails it has FAILED for good: nothing becomes safe any more.
  */
 #ifndef MQ_JOURNAL_H

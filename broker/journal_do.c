@@ -228,7 +228,7 @@ static int drop(struct disk *disk, struct journal_job *job)
     journal_spare_name(job->spare, spare);
     if (job->spare)
         error = disk->calls->rename(disk->context, name, spare);
-    if (error == -ENOSPC) /* a name can take room */
+    if (error == -ENOSPC || error == -EDQUOT) /* a name can take room */
         job->spare = 0;
     if (!job->spare)
         error = disk->calls->remove(disk->context, name);

@@ -158,6 +158,16 @@ static bool has_too_many(const struct journal *j)
     return count > kept || (j->preparing && count >= kept);
 }
 
+static bool is_discard_wanted(const struct journal *j)
+{
+    return is_room_wanted(j) || has_too_many(j);
+}
+
+static bool can_discard(const struct journal *j)
+{
+    return j->now_ms >= j->discard_retry_ms;
+}
+
 /* From now on nobody can take it. */
 static void discard_job(struct journal *j, struct journal_job *job)
 {
@@ -166,9 +176,15 @@ static void discard_job(struct journal *j, struct journal_job *job)
     j->spares &= ~bit(spare);
 }
 
+/* What could not be removed for want of something is there as before. */
 static void discard_done(struct journal *j, const struct journal_job *job)
 {
     bool is_whole = job->spare != j->preparing;
+    if (job->error) {
+        j->spares |= is_whole ? bit(job->spare) : 0;
+        j->discard_retry_ms = j->now_ms + RETRY_MS;
+        return;
+    }
     j->size -= is_whole ? j->options.segment_size : j->prepared;
     if (!is_whole)
         j->preparing = 0;
@@ -238,13 +254,13 @@ bool journal_filer_job(struct journal *j, struct journal_job *job)
 {
     if (can_drop(j))
         drop_job(j, job);
-    else if (is_room_wanted(j))
+    else if (is_room_wanted(j) && can_discard(j))
         discard_job(j, job);
     else if (journal_reader_job(j, job))
         return true;
     else if (is_spare_wanted(j))
         prepare_job(j, job);
-    else if (has_too_many(j))
+    else if (has_too_many(j) && can_discard(j))
         discard_job(j, job);
     else
         return false;
@@ -253,8 +269,7 @@ bool journal_filer_job(struct journal *j, struct journal_job *job)
 
 void journal_filer_done(struct journal *j, const struct journal_job *job)
 {
-    bool may_fail = job->work != JOURNAL_DISCARD;
-    if (job->error && !(may_fail && journal_is_room_error(job->error)))
+    if (job->error && !journal_is_room_error(job->error))
         journal_fail(j, job->error);
     else if (job->work == JOURNAL_DROP)
         drop_done(j, job);
@@ -275,6 +290,8 @@ uint64_t journal_filer_deadline_ms(const struct journal *j)
         deadline = j->retry_ms;
     if (j->reader.is_wanted && j->reader.retry_ms < deadline)
         deadline = j->reader.retry_ms;
+    if (is_discard_wanted(j) && j->discard_retry_ms < deadline)
+        deadline = j->discard_retry_ms;
     if (is_drop_due(j) && j->drop_retry_ms < deadline)
         deadline = j->drop_retry_ms;
     return deadline;

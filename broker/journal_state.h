@@ -24,6 +24,7 @@ struct taken {
     uint64_t taken_ms;
     uint64_t spare;  /* the file that it makes a segment; 0: it goes on in the last one */
     bool is_blocked; /* there was no room; waits until some is made */
+    bool has_waited; /* there was none once */
 };
 
 /* The segment that is being read. */
@@ -71,6 +72,7 @@ struct journal {
     uint64_t retry_ms;
     uint64_t drop_to, drop_after; /* segments up to it, when groups below this sequence are on disk */
     uint64_t drop_retry_ms;       /* ... and not before */
+    uint64_t discard_retry_ms;    /* a spare that could not be removed is not tried again before */
     uint64_t openings;            /* since a segment was dropped */
     struct reader reader;
 

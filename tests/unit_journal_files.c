@@ -499,6 +499,56 @@ static void a_segment_that_cannot_go_for_want_of_descriptors_goes_later(void)
     }
 }
 
+static void a_spare_that_cannot_be_removed_for_want_of_room_goes_later(void)
+{
+    static const int errors[] = {ENOSPC, EDQUOT, EFBIG, ENOMEM};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        struct bench b = bench_begun();
+        while (stat_of(&b).spares <= RESERVE)
+            put_group(&b, 20000);
+        uint64_t spares = stat_of(&b).spares;
+        fake_disk_fail(b.fake, FAKE_REMOVE, 1, errors[i], false);
+        journal_limit(b.journal, SEGMENT);
+        work(&b); /* does not try it again and again */
+        CHECK_EQUAL(stat_of(&b).state, JOURNAL_OK);
+        CHECK_EQUAL(fake_disk_failures(b.fake), 1);
+        CHECK_EQUAL(stat_of(&b).spares, spares);
+        CHECK_EQUAL(journal_deadline_ms(b.journal), b.now_ms + 1000);
+        tick(&b, 1000);
+        work(&b);
+        CHECK_EQUAL(stat_of(&b).spares, RESERVE);
+        CHECK_EQUAL(journal_deadline_ms(b.journal), UINT64_MAX);
+        put_group(&b, 100);
+        bench_free(&b);
+    }
+}
+
+/* A limit on files: no spare that goes helps. */
+static void a_file_that_may_not_be_longer_is_a_full_disk_until_it_may(void)
+{
+    struct bench b = bench_begun();
+    while (stat_of(&b).spares <= RESERVE)
+        put_group(&b, 20000);
+    uint64_t safe = journal_safe(b.journal), spares = stat_of(&b).spares;
+    fake_disk_fail(b.fake, FAKE_WRITE, 1, EFBIG, true);
+    take(&b, 100, 1, false);
+    for (int i = 1; i <= 3; i++) {
+        work(&b);
+        CHECK_EQUAL(fake_disk_failures(b.fake), (uint64_t)i); /* once a second */
+        CHECK_EQUAL(stat_of(&b).state, JOURNAL_FULL);
+        CHECK_EQUAL(stat_of(&b).error, -EFBIG);
+        CHECK_EQUAL(stat_of(&b).spares, spares);
+        CHECK_EQUAL(journal_safe(b.journal), safe);
+        tick(&b, 1000);
+        CHECK_EQUAL(stat_of(&b).state, JOURNAL_FULL);
+    }
+    fake_disk_fail(b.fake, 0, 0, 0, false);
+    work(&b);
+    CHECK_EQUAL(journal_safe(b.journal), b.position);
+    CHECK_EQUAL(stat_of(&b).state, JOURNAL_OK);
+    bench_free(&b);
+}
+
 static void a_spare_that_cannot_be_cut_is_removed(void)
 {
     static const unsigned calls[] = {FAKE_OPEN, FAKE_CUT};
@@ -721,6 +771,8 @@ static const struct unit_test tests[] = {
     UNIT(while_a_group_is_tried_again_no_time_is_waited_for),
     UNIT(a_group_that_waits_is_tried_again_even_if_a_spare_was_made_meanwhile),
     UNIT(a_segment_that_cannot_go_for_want_of_descriptors_goes_later),
+    UNIT(a_spare_that_cannot_be_removed_for_want_of_room_goes_later),
+    UNIT(a_file_that_may_not_be_longer_is_a_full_disk_until_it_may),
     UNIT(a_spare_that_cannot_be_cut_is_removed),
     UNIT(an_old_segment_is_read_group_by_group),
     UNIT(groups_larger_than_a_piece_are_read_too),
