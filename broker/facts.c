@@ -188,6 +188,11 @@ bool facts_are_there(const struct facts *f)
     return f->size > FACTS_HEAD;
 }
 
+struct bytes facts_bytes(const struct facts *f)
+{
+    return facts_are_there(f) ? (struct bytes){f->data + FACTS_HEAD, facts_size(f)} : (struct bytes){0};
+}
+
 size_t facts_size(const struct facts *f)
 {
     return f->size - FACTS_HEAD;

@@ -69,8 +69,10 @@ struct facts_mark {
 struct facts_mark facts_mark(const struct facts *f);
 void facts_undo(struct facts *f, struct facts_mark mark);
 
-/* Are there any? And the position behind the last one, counted in bytes of facts since the beginning. */
+/* Are there any? All of them, valid until there are more or less. And the position behind the last one,
+ * counted in bytes of facts since the beginning. */
 bool facts_are_there(const struct facts *f);
+struct bytes facts_bytes(const struct facts *f);
 size_t facts_size(const struct facts *f); /* without the head */
 uint64_t facts_position(const struct facts *f);
 

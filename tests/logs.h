@@ -171,4 +171,51 @@ static inline bool event_was(const char *expected)
     return strcmp(expected, seen.last_event) == 0;
 }
 
+/* Segments 3, 4 and 5 with groups 1 to 7; ends where group 8 would go. */
+static inline void three_segments(void)
+{
+    log_segment(3);
+    log_group(100);
+    log_group(1);
+    log_segment(4);
+    log_group(300);
+    log_group(8);
+    log_group(77);
+    log_segment(5);
+    log_group(50);
+    log_group(200);
+}
+
+/* Segments 3, 4 and 5 with groups 1 to 8, of so many bytes of facts each. */
+enum { SIZE = 100, GROUP = 144 };
+static inline void eight_groups(void)
+{
+    log_segment(3);
+    log_group(SIZE);
+    log_group(SIZE);
+    log_segment(4);
+    for (int i = 0; i < 4; i++)
+        log_group(SIZE);
+    log_segment(5);
+    log_group(SIZE);
+    log_group(SIZE);
+    CHECK_EQUAL(writing.offset, SEGMENT_HEAD_SIZE + 2 * GROUP);
+}
+
+static inline uint64_t place_of(unsigned n)
+{
+    return SEGMENT_HEAD_SIZE + (uint64_t)n * GROUP;
+}
+
+static inline bool has_seen(const char *expected)
+{
+    char text[1024] = "";
+    for (uint64_t i = 0; i < seen.count; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%" PRIu64, i ? " " : "",
+                 seen.sequences[i]);
+    if (strcmp(text, expected) != 0)
+        printf("\n    groups %s, expected %s\n", text, expected);
+    return strcmp(text, expected) == 0;
+}
+
 #endif

@@ -140,7 +140,7 @@ static inline void add_moved(struct log_rig *l, uint64_t id, const char *body, u
 static inline const char *replay(struct log_rig *l, bool lenient)
 {
     l->why = NULL;
-    struct bytes bytes = {l->facts.data + FACTS_HEAD, facts_size(&l->facts)};
+    struct bytes bytes = facts_bytes(&l->facts);
     bool ok = engine_replay(l->engine, bytes, SEGMENT, lenient, &l->why);
     CHECK_EQUAL(ok, l->why == NULL);
     facts_done(&l->facts);

@@ -88,14 +88,6 @@ void rig_drop_segment(struct rig *r, uint64_t segment)
     r->group_count = kept;
 }
 
-/* Those that are still with the engine. */
-static struct bytes facts_here(const struct rig *r)
-{
-    const struct facts *facts = engine_facts(r->engine);
-    return facts_are_there(facts) ? (struct bytes){facts->data + FACTS_HEAD, facts_size(facts)}
-                                  : (struct bytes){0};
-}
-
 /* ---- as text ---- */
 
 struct text {
@@ -174,7 +166,7 @@ static bool is_keyed(const struct rig *r, const struct fact *fact)
     for (size_t i = 0; i <= r->group_count; i++) {
         struct fact_reader reader;
         struct fact queue;
-        fact_read(&reader, i < r->group_count ? r->groups[i].facts : facts_here(r));
+        fact_read(&reader, i < r->group_count ? r->groups[i].facts : facts_bytes(engine_facts(r->engine)));
         while (fact_next(&reader, &queue))
             if (queue.kind == FACT_QUEUE && queue.queue == fact->queue)
                 return queue.settings.kind == MQ_KIND_PRIORITY;
@@ -242,7 +234,7 @@ const char *rig_facts(struct rig *r)
     *r->fact_text = '\0';
     for (size_t i = 0; i < r->group_count; i++)
         say_facts(r, &t, r->groups[i].facts, r->groups[i].position);
-    say_facts(r, &t, facts_here(r), position);
+    say_facts(r, &t, facts_bytes(engine_facts(r->engine)), position);
     r->facts_read = position;
     return r->fact_text;
 }

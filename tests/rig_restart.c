@@ -20,7 +20,7 @@ static void replay_checkpoint(const struct rig *r, struct engine *e)
     facts_init(&facts, true);
     facts_add(&facts,
               &(struct fact){.kind = FACT_CHECKPOINT, .first_id = 1, .next_session = 1, .next_queue = 1});
-    CHECK(engine_replay(e, (struct bytes){facts.data + FACTS_HEAD, facts_size(&facts)}, 0, false, &why));
+    CHECK(engine_replay(e, facts_bytes(&facts), 0, false, &why));
     facts_done(&facts);
 }
 

@@ -74,7 +74,7 @@ static void replay_without_memory_says_so(void)
     for (enum mq_kind kind = MQ_KIND_FIFO; kind <= MQ_KIND_LIFO; kind++)
         for (int lenient = 0; lenient < 2; lenient++) {
             struct log_rig l = new_full_log(kind);
-            struct bytes bytes = {l.facts.data + FACTS_HEAD, facts_size(&l.facts)};
+            struct bytes bytes = facts_bytes(&l.facts);
             bool failed = true;
             uint64_t at = 1;
             for (; failed; at++)

@@ -6,7 +6,7 @@
 /* Strictly it is refused; leniently it is passed over, and the engine begins. The log is copied before. */
 static void check_nonsense(struct log_rig *l, const char *file, unsigned line)
 {
-    struct bytes bytes = {l->facts.data + FACTS_HEAD, facts_size(&l->facts)};
+    struct bytes bytes = facts_bytes(&l->facts);
     const char *why = NULL;
     struct engine *lenient = new_engine();
     bool is_refused = !engine_replay(l->engine, bytes, SEGMENT, false, &why);
@@ -205,7 +205,7 @@ static void bytes_that_are_no_facts_are_refused(void)
 {
     struct log_rig l = new_plain_log(MQ_KIND_FIFO);
     add_stored(&l, 1, 1, "ab");
-    struct bytes bytes = {l.facts.data + FACTS_HEAD, facts_size(&l.facts)};
+    struct bytes bytes = facts_bytes(&l.facts);
     for (size_t size = 1; size < bytes.size; size++) {
         const char *why = NULL;
         struct engine *e = new_engine();

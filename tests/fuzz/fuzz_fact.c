@@ -62,10 +62,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     facts_init(&twice, true);
     size_t count = copy((struct bytes){data + 1, size - 1}, is_keyed, &once);
     if (count > 0) {
-        struct bytes first = {once.data + FACTS_HEAD, facts_size(&once)};
+        struct bytes first = facts_bytes(&once);
         FUZZ_CHECK(copy(first, is_keyed, &twice) == count);
         FUZZ_CHECK(facts_size(&twice) == first.size);
-        FUZZ_CHECK(memcmp(twice.data + FACTS_HEAD, first.data, first.size) == 0);
+        FUZZ_CHECK(memcmp(facts_bytes(&twice).data, first.data, first.size) == 0);
     }
     facts_done(&once);
     facts_done(&twice);
