@@ -12,6 +12,7 @@
 #include "crew.h"
 #include "keeper.h"
 #include "machine.h"
+#include "stranger.h"
 
 enum {
     RESERVE = 3,          /* spare segments kept for a full disk */
@@ -44,6 +45,35 @@ static enum ending disk_failed(const struct data *d, const char *what, int error
     return ENDING_DISK;
 }
 
+static enum ending in_use(const struct data *d, char error[OPTIONS_ERROR_MAX])
+{
+    snprintf(error, OPTIONS_ERROR_MAX, "%.300s is in use by another mq-broker", d->options->data);
+    return ENDING_IN_USE;
+}
+
+/* It may be the wrong directory, or a broker is just beginning in it. */
+static enum ending refuse_strangers(struct data *d, char error[OPTIONS_ERROR_MAX])
+{
+    char name[DISK_NAME_MAX];
+    struct disk look;
+    int rc = stranger_find(&d->disk, name);
+    if (rc < 0)
+        return disk_failed(d, "look into", rc, error);
+    if (!name[0])
+        return ENDING_OK;
+    rc = disk_look(d->options->data, &look);
+    if (rc == 0) {
+        rc = disk_lock(&look);
+        disk_close(&look);
+    }
+    if (rc == -EWOULDBLOCK)
+        return in_use(d, error);
+    snprintf(error, OPTIONS_ERROR_MAX,
+             "%s in %.300s is no file of mq-broker's: --data needs a directory of its own", name,
+             d->options->data);
+    return ENDING_BAD;
+}
+
 static enum ending open_disk(struct data *d, char error[OPTIONS_ERROR_MAX])
 {
     int rc = disk_open(d->options->data, &d->disk);
@@ -53,11 +83,12 @@ static enum ending open_disk(struct data *d, char error[OPTIONS_ERROR_MAX])
         return is_wrong ? ENDING_BAD : ENDING_DISK;
     }
     d->has_disk = true;
+    enum ending ending = refuse_strangers(d, error);
+    if (ending != ENDING_OK)
+        return ending;
     rc = disk_lock(&d->disk);
-    if (rc == -EWOULDBLOCK) {
-        snprintf(error, OPTIONS_ERROR_MAX, "%.300s is in use by another mq-broker", d->options->data);
-        return ENDING_IN_USE;
-    }
+    if (rc == -EWOULDBLOCK)
+        return in_use(d, error);
     if (rc < 0)
         return disk_failed(d, "lock", rc, error);
     rc = shelf_open(d->options->data, &(struct shelf_options){0}, &d->shelf);

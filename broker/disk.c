@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -14,6 +15,7 @@
 
 struct directory {
     int fd, lock; /* lock -1: not yet */
+    bool only_looks;
 };
 
 static int directory_of(void *context)
@@ -42,6 +44,8 @@ static int open_at(int directory, const char *name, int flags)
 static int real_open(void *context, const char *name, int make)
 {
     int directory = directory_of(context);
+    if (((const struct directory *)context)->only_looks)
+        return make ? -EROFS : open_at(directory, name, O_RDONLY);
     int fd = open_at(directory, name, make ? O_RDWR | O_CREAT | O_TRUNC : O_RDWR);
     return fd == -EROFS && !make ? open_at(directory, name, O_RDONLY) : fd;
 }
@@ -197,16 +201,14 @@ static int sync_parent(int fd)
                             : error; /* a file system that has no such thing, on which another is mounted */
 }
 
-int disk_open(const char *path, struct disk *ret_disk)
+static int open_directory(const char *path, bool only_looks, struct disk *ret_disk)
 {
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return failure();
     struct directory *directory = malloc(sizeof *directory);
     if (!directory)
         return -ENOMEM;
-    *directory = (struct directory){.lock = -1};
+    *directory = (struct directory){.lock = -1, .only_looks = only_looks};
     directory->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = directory->fd < 0 ? failure() : sync_parent(directory->fd);
+    int error = directory->fd < 0 ? failure() : only_looks ? 0 : sync_parent(directory->fd);
     if (error == 0) {
         *ret_disk = (struct disk){&real_calls, directory};
         return 0;
@@ -215,6 +217,18 @@ int disk_open(const char *path, struct disk *ret_disk)
         close(directory->fd);
     free(directory);
     return error;
+}
+
+int disk_open(const char *path, struct disk *ret_disk)
+{
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return failure();
+    return open_directory(path, false, ret_disk);
+}
+
+int disk_look(const char *path, struct disk *ret_disk)
+{
+    return open_directory(path, true, ret_disk);
 }
 
 void disk_close(struct disk *disk)
@@ -232,7 +246,9 @@ int disk_lock(struct disk *disk)
 {
     struct directory *directory = disk->context;
     assert(disk->calls == &real_calls && directory->lock < 0);
-    int fd = open_at(directory->fd, "lock", O_RDWR | O_CREAT), rc;
+    int fd = open_at(directory->fd, "lock", directory->only_looks ? O_RDONLY : O_RDWR | O_CREAT), rc;
+    if (fd == -ENOENT && directory->only_looks)
+        return 0;
     if (fd < 0)
         return fd;
     do

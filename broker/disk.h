@@ -39,9 +39,12 @@ struct disk {
 
 /* The real one: a directory, which is made if it is missing (its parent must be there). Negative errno. */
 int disk_open(const char *path, struct disk *ret_disk);
+/* One that is there is only looked at: nothing can be made in it, or changed. */
+int disk_look(const char *path, struct disk *ret_disk);
 void disk_close(struct disk *disk);
 
-/* Keeps the directory for one process, as long as that lives. 0; -EWOULDBLOCK: another one has it. */
+/* Keeps the directory for one process, as long as that lives. 0; -EWOULDBLOCK: another one has it. One that
+ * is only looked at and has no file by which it could be kept is nobody's. */
 int disk_lock(struct disk *disk);
 
 #endif

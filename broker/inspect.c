@@ -23,6 +23,7 @@ struct inspection {
     const char *why; /* NULL, or why facts could not be taken */
     bool is_short;   /* ... which is not their fault */
     bool is_quiet;
+    bool changes; /* what is damaged is to be mended */
     /* When facts make no sense all is read a second time, leniently: what was told is not told again. */
     uint64_t told_segment, told_offset;
 };
@@ -228,25 +229,25 @@ static enum ending open_directory(struct inspection *i)
     struct stat stat_buffer;
     if (stat(i->path, &stat_buffer) != 0 || !S_ISDIR(stat_buffer.st_mode))
         return say(i, ENDING_NO_DIRECTORY, "there is no such directory", NULL);
-    int error = disk_open(i->path, &i->disk);
+    int error = (i->changes ? disk_open : disk_look)(i->path, &i->disk);
     if (error)
         return say(i, ENDING_DISK, "cannot be opened", strerror(-error));
     error = disk_lock(&i->disk);
     if (error == -EWOULDBLOCK)
         return say(i, ENDING_IN_USE, "it is in use by another mq-broker", NULL);
-    if (error && error != -EROFS)
+    if (error && error != -EROFS) /* on a disk that cannot be written nobody serves */
         return say(i, ENDING_DISK, "cannot be locked", strerror(-error));
     return ENDING_OK;
 }
 
-static enum ending inspect(const char *path, FILE *out, FILE *err, enum ending (*act)(struct inspection *i))
+static enum ending inspect(const char *path, FILE *out, FILE *err, bool changes)
 {
-    struct inspection i = {.path = path, .out = out, .err = err};
+    struct inspection i = {.path = path, .out = out, .err = err, .changes = changes};
     enum ending code = open_directory(&i);
     if (code == ENDING_OK) {
         if (shelf_open(path, &(struct shelf_options){.without_name = true}, &i.shelf) != 0)
             i.shelf = (struct shelf){0}; /* then memory has to do */
-        code = act(&i);
+        code = changes ? salvage(&i) : check(&i);
         shelf_close(&i.shelf);
     }
     if (i.disk.calls)
@@ -258,10 +259,10 @@ static enum ending inspect(const char *path, FILE *out, FILE *err, enum ending (
 
 enum ending inspect_check(const char *path, FILE *out, FILE *err)
 {
-    return inspect(path, out, err, check);
+    return inspect(path, out, err, false);
 }
 
 enum ending inspect_salvage(const char *path, FILE *out, FILE *err)
 {
-    return inspect(path, out, err, salvage);
+    return inspect(path, out, err, true);
 }

@@ -122,6 +122,29 @@ static void one_process_has_the_directory(void)
     bench_free(&b);
 }
 
+static void a_directory_that_is_only_looked_at_stays_as_it_is(void)
+{
+    struct bench b = bench_new();
+    struct disk look;
+    char name[256];
+    CHECK_EQUAL(disk_look("/tmp/unit_disk_none", &look), -ENOENT);
+    CHECK_EQUAL(disk_look(b.path, &look), 0);
+    CHECK_EQUAL(disk_lock(&look), 0); /* nobody's */
+    CHECK_EQUAL(look.calls->open(look.context, "new", true), -EROFS);
+    any_name(&b, name);
+    CHECK(name[0] == '\0');
+    disk_close(&look);
+    CHECK_EQUAL(disk_lock(&b.disk), 0);
+    CHECK_EQUAL(disk_look(b.path, &look), 0);
+    CHECK_EQUAL(disk_lock(&look), -EWOULDBLOCK);
+    int handle = look.calls->open(look.context, "lock", false);
+    CHECK(handle >= 0);
+    CHECK(look.calls->write(look.context, handle, 0, "x", 1) < 0);
+    CHECK_EQUAL(look.calls->close(look.context, handle), 0);
+    disk_close(&look);
+    bench_free(&b);
+}
+
 static void a_lock_that_is_no_file_is_said_so(void)
 {
     struct bench b = bench_new();
@@ -234,6 +257,7 @@ static const struct unit_test tests[] = {
     UNIT(a_directory_is_made_and_is_for_its_owner_alone),
     UNIT(what_is_no_directory_is_not_opened),
     UNIT(one_process_has_the_directory),
+    UNIT(a_directory_that_is_only_looked_at_stays_as_it_is),
     UNIT(a_lock_that_is_no_file_is_said_so),
     UNIT(only_regular_files_are_listed),
     UNIT(a_file_has_what_was_written_wherever),

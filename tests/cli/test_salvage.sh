@@ -23,7 +23,7 @@ stop() {
 
 # start_fails CODE TEXT: it does not start, with this code, and says so.
 start_fails() {
-    expect "$1" mq-broker --bind "ipc://$scratch/second" --data "$data" --segment-size 256k
+    expect "$1" timeout 20 mq-broker --bind "ipc://$scratch/second" --data "$data" --segment-size 256k
     grep -qF -- "$2" err || fail "not '$2': $(cat err)"
 }
 
@@ -38,6 +38,23 @@ first_segment() {
 
 expect 66 mq-broker --check "$data"
 says 'no such directory'
+
+# What is somebody else's is not touched, though it has such a name.
+for name in lock shelf 1.spare; do
+    mkdir "$data"
+    echo precious >"$data/$name"
+    start_fails 78 "$name in $data is no file of mq-broker's"
+    [ "$(cat "$data/$name")" = precious ] || fail "$name was changed"
+    [ "$(ls "$data")" = "$name" ] || fail "something was made beside $name: $(ls "$data")"
+    rm -r "$data"
+done
+
+# A look leaves nothing behind, and needs no right to write.
+mkdir "$data"
+chmod 500 "$data"
+expect 0 mq-broker --check "$data"
+[ -z "$(ls "$data")" ] || fail "--check has made $(ls "$data")"
+rmdir "$data"
 check [ ! -e "$data" ]
 expect 66 mq-broker --salvage "$data"
 
