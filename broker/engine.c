@@ -55,6 +55,29 @@ static int compare_timers(const struct heap_entry *a, const struct heap_entry *b
                            CONTAINER_OF(y, struct lease, timer)->id);
 }
 
+/* All that holds things, none of which is there yet. */
+static void init_empty(struct engine *e)
+{
+    stock_init(&e->stock);
+    pool_init(&e->call_pool, sizeof(struct call));
+    pool_init(&e->lease_pool, sizeof(struct lease));
+    table_init(&e->queues);
+    table_init(&e->queue_numbers);
+    table_init(&e->sessions);
+    table_init(&e->session_numbers);
+    table_init(&e->calls);
+    table_init(&e->leases);
+    heap_init(&e->waits, compare_calls);
+    heap_init(&e->lives, compare_timers);
+    list_init(&e->session_list);
+    list_init(&e->ended);
+    list_init(&e->marked);
+    list_init(&e->starved);
+    list_init(&e->outbox);
+    list_init(&e->urgent);
+    ledger_init(&e->ledger);
+}
+
 struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
 {
     assert(options->items_max <= MQ_ITEMS_MAX && options->items_max > 0);
@@ -75,29 +98,12 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
     e->data = (struct data_stat){.sync = mq_bytes("none"), .state = mq_bytes("none")};
     e->next_session = e->next_queue = 1;
     e->next_item = options->first_item;
-    stock_init(&e->stock);
+    init_empty(e);
     e->stock.shelf = options->shelf;
     if (options->is_durable)
         stock_index(&e->stock);
-    pool_init(&e->call_pool, sizeof(struct call));
-    pool_init(&e->lease_pool, sizeof(struct lease));
-    table_init(&e->queues);
-    table_init(&e->queue_numbers);
-    table_init(&e->sessions);
-    table_init(&e->session_numbers);
-    table_init(&e->calls);
-    table_init(&e->leases);
-    heap_init(&e->waits, compare_calls);
-    heap_init(&e->lives, compare_timers);
-    list_init(&e->session_list);
-    list_init(&e->ended);
-    list_init(&e->marked);
-    list_init(&e->starved);
-    list_init(&e->outbox);
-    list_init(&e->urgent);
     facts_init(&e->facts, options->is_durable);
     e->facts_max = UINT64_MAX;
-    ledger_init(&e->ledger);
     return e;
 }
 

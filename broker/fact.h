@@ -35,7 +35,7 @@
  * DONE
  *   - cause, then runs of ids
  * RETURNED
- *   - cause (call 0: the lease was over), flags (UNTOUCHED, LOST: remembered as lost), then runs of ids
+ *   - cause (call 0: the lease was over), flags (UNTOUCHED, LOST: its time was over), then runs of ids
  * EXTENDED
  *   - cause, lease_ms, then runs of ids
  * REFUSED

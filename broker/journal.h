@@ -2,9 +2,9 @@
  * spare, what is safe, and what a failure means. Pure: it says what is to be done (jobs), and is told how
  * that went.
  *
- * Two hands work for it, each on one job at a time: the writer writes and syncs groups; the keeper of files
- * gets spare segments ready, drops those that are needed no more and reads old ones. On a real machine the
- * hands are threads (crew.h); in the simulator they are a loop over a disk that fails.
+ * Two hands work for it, each on one job at a time: the writer writes and syncs groups; the filer gets spare
+ * segments ready, drops those that are needed no more and reads old ones. On a real machine the hands are
+ * threads (crew.h); in the simulator they are a loop over a disk that fails.
  *
  *     facts ──journal_take()──> group ──writer──> written and synced ──> journal_safe() grows
  *
@@ -167,7 +167,7 @@ void journal_check(const struct journal *j);
 int journal_begin(struct disk *disk, const struct recover_found *found, uint64_t segment_size,
                   struct journal_files *ret_files);
 
-/* The segment that the writer has open; {.handle = -1}: none. Each hand has one. */
+/* The segment that a hand has open; {.handle = -1}: none. */
 struct journal_handle {
     int handle;
     uint64_t segment;

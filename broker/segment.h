@@ -9,9 +9,11 @@
  *
  * Numbers are little-endian.
  *
- *     segment head: magic "MQSEGMNT" · version u32 · crc u32 · segment u64 · salt u64 · sequence u64 · flags
- * u32 group head:   mark u32 · crc u32 · segment u64 · sequence u64 · size u32 (of the facts) · flags u32 ·
- *                   unsynced u64 (of a gap: next u64)
+ *     head of a segment: magic "MQSEGMNT" · version u32 · crc u32 · segment u64 · salt u64 ·
+ *                        sequence u64 · flags u32
+ *
+ *     head of a group:   mark u32 · crc u32 · segment u64 · sequence u64 · size u32 (of the facts) ·
+ *                        flags u32 · unsynced u64 (of a gap: next u64)
  *
  * A crc is CRC-32C over the directory's salt, then the head (its crc taken as 0) and what follows it: zeros
  * up to the end of a segment's head; facts and zeros of a group. Magic, version and crc of a segment's head

@@ -1,29 +1,12 @@
 /* log_describe.c - see log_world.h: all of an engine that survives a restart. */
 #include "log_world.h"
+#include "text.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { TEXT_SIZE = 4 << 20 };
-
-struct text {
-    char *at;
-    size_t left;
-};
-
-static void say(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct text *t, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int size = vsnprintf(t->at, t->left, format, args);
-    va_end(args);
-    assert(size >= 0 && (size_t)size < t->left);
-    t->at += size;
-    t->left -= (size_t)size;
-}
 
 static void say_bytes(struct text *t, const char *what, struct bytes bytes)
 {

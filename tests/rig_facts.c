@@ -1,9 +1,9 @@
 /* rig_facts.c - see rig_facts.h. */
 #include "rig_facts.h"
 #include "rig_replies.h"
+#include "text.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,23 +89,6 @@ void rig_drop_segment(struct rig *r, uint64_t segment)
 }
 
 /* ---- as text ---- */
-
-struct text {
-    char *at;
-    size_t left;
-};
-
-static void say(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct text *t, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int size = vsnprintf(t->at, t->left, format, args);
-    va_end(args);
-    assert(size >= 0 && (size_t)size < t->left);
-    t->at += size;
-    t->left -= (size_t)size;
-}
 
 static void say_cause(struct text *t, const struct fact *fact)
 {

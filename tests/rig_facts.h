@@ -28,8 +28,8 @@ void rig_sync(struct rig *r);
 /* The engine begins a new segment, which the rig's next groups belong to. */
 void rig_begin_segment(struct rig *r);
 /* All groups of this segment are gone through, a budget at a time, and what they have made is taken. */
-void rig_drop_segment(struct rig *r, uint64_t segment); /* and all before: their facts are gone */
 void rig_go_through(struct rig *r, uint64_t segment, size_t budget);
+void rig_drop_segment(struct rig *r, uint64_t segment); /* and all before: their facts are gone */
 
 const char *rig_facts(struct rig *r); /* as text; they count as checked then */
 #define CHECK_FACTS(r, text) rig_check_facts((r), (text), __FILE__, __LINE__)

@@ -2,9 +2,9 @@
 #include "rig_restart.h"
 #include "rig_facts.h"
 #include "rig_replies.h"
+#include "text.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,23 +77,6 @@ void rig_resume_step(struct rig *r, const struct rig_step *step)
 }
 
 /* ---- looking ---- */
-
-struct text {
-    char *at;
-    size_t left;
-};
-
-static void say(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct text *t, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int size = vsnprintf(t->at, t->left, format, args);
-    va_end(args);
-    assert(size >= 0 && (size_t)size < t->left);
-    t->at += size;
-    t->left -= (size_t)size;
-}
 
 #define LL(number) ((unsigned long long)(number))
 

@@ -4,6 +4,17 @@
 
 #include "rig.h"
 
+static inline struct rig rig_durable(void)
+{
+    return rig_new((struct rig_options){.is_durable = true});
+}
+
+static inline struct rig rig_durable_of(enum mq_kind kind, int64_t maxsize, int64_t lease_ms)
+{
+    return rig_new(
+        (struct rig_options){.is_durable = true, .kind = kind, .maxsize = maxsize, .lease_ms = lease_ms});
+}
+
 /* A new engine is given all facts that were safe, from the first on. Every connection is gone. */
 void rig_restart(struct rig *r);
 

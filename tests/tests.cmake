@@ -2,8 +2,8 @@
 pkg_check_modules(CUNIT REQUIRED IMPORTED_TARGET cunit)
 
 # The engine on a bench and the conversation on a desk, in virtual time.
-mq_library(rig tests/rig.c tests/rig_replies.c tests/rig_facts.c tests/rig_restart.c tests/log_world.c
-           tests/log_describe.c tests/desk.c)
+mq_library(rig tests/rig.c tests/rig_replies.c tests/rig_facts.c tests/rig_restart.c tests/text.c
+           tests/log_world.c tests/log_describe.c tests/desk.c)
 target_link_libraries(rig PUBLIC core PkgConfig::CUNIT)
 
 # A disk in memory that loses, tears and mixes up what was not synced.

@@ -2,6 +2,7 @@
  * answered is there once, until a task_done of it was answered.
  *
  *     unit_engine_crash_random [SEED [ROUNDS]] */
+#include "random.h"
 #include "rig.h"
 #include "rig_facts.h"
 #include "rig_restart.h"
@@ -33,10 +34,7 @@ static uint64_t seed = 1, rounds = ROUNDS;
 
 static uint64_t below(struct play *p, uint64_t limit)
 {
-    p->random ^= p->random << 13;
-    p->random ^= p->random >> 7;
-    p->random ^= p->random << 17;
-    return p->random % limit;
+    return random_next(&p->random) % limit;
 }
 
 static bool one_in(struct play *p, uint64_t n)

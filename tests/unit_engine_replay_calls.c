@@ -91,6 +91,32 @@ static void refusals_are_told_again(void)
     }
 }
 
+/* Each in an engine of its own. */
+static void check_answer(struct bytes facts, uint64_t number, enum mq_verb verb)
+{
+    const char *why = NULL;
+    struct engine *e = new_engine();
+    CHECK(engine_replay(e, facts, SEGMENT, false, &why) && engine_begin(e, RIG_EPOCH_MS));
+    struct rig r = rig_around(e);
+    struct answer answer = answer_again(&r, number, verb);
+    if (verb == MQ_VERB_PUT) {
+        CHECK_EQUAL(answer.count, 4);
+        CHECK_EQUAL(answer.id_range_count, 3);
+        CHECK_EQUAL(answer.ids[2].first, 100);
+    } else if (verb == MQ_VERB_PURGE) {
+        CHECK_EQUAL(answer.count, 17);
+    } else if (verb == MQ_VERB_GET) {
+        CHECK_EQUAL(answer.item_count, 2);
+        CHECK_EQUAL(answer.items[0].id, 31);
+        CHECK_EQUAL(answer.items[0].deliveries, 2);
+        CHECK_EQUAL(answer.items[1].id, 30);
+    } else {
+        CHECK_EQUAL(answer.status, MQ_LEASE_LOST);
+        CHECK_EQUAL(answer.refusal_count, 1);
+    }
+    rig_free(&r);
+}
+
 static void a_checkpoint_tells_of_answers_that_are_not_confirmed(void)
 {
     struct log_rig l = {.engine = new_engine()};
@@ -117,33 +143,10 @@ static void a_checkpoint_tells_of_answers_that_are_not_confirmed(void)
     add_moved(&l, 30, "second", 1, 1, 6);
     add_moved(&l, 31, "first", 2, 1, 6);
     struct bytes bytes = facts_bytes(&l.facts);
-    const struct {
-        uint64_t number;
-        enum mq_verb verb;
-    } asked[] = {{4, MQ_VERB_PUT}, {5, MQ_VERB_PURGE}, {6, MQ_VERB_GET}, {7, MQ_VERB_TASK_DONE}};
-    for (size_t i = 0; i < 4; i++) {
-        const char *why = NULL;
-        struct engine *e = new_engine();
-        CHECK(engine_replay(e, bytes, SEGMENT, false, &why) && engine_begin(e, RIG_EPOCH_MS));
-        struct rig r = rig_around(e);
-        struct answer answer = answer_again(&r, asked[i].number, asked[i].verb);
-        if (asked[i].verb == MQ_VERB_PUT) {
-            CHECK_EQUAL(answer.count, 4);
-            CHECK_EQUAL(answer.id_range_count, 3);
-            CHECK_EQUAL(answer.ids[2].first, 100);
-        } else if (asked[i].verb == MQ_VERB_PURGE) {
-            CHECK_EQUAL(answer.count, 17);
-        } else if (asked[i].verb == MQ_VERB_GET) {
-            CHECK_EQUAL(answer.item_count, 2);
-            CHECK_EQUAL(answer.items[0].id, 31);
-            CHECK_EQUAL(answer.items[0].deliveries, 2);
-            CHECK_EQUAL(answer.items[1].id, 30);
-        } else {
-            CHECK_EQUAL(answer.status, MQ_LEASE_LOST);
-            CHECK_EQUAL(answer.refusal_count, 1);
-        }
-        rig_free(&r);
-    }
+    check_answer(bytes, 4, MQ_VERB_PUT);
+    check_answer(bytes, 5, MQ_VERB_PURGE);
+    check_answer(bytes, 6, MQ_VERB_GET);
+    check_answer(bytes, 7, MQ_VERB_TASK_DONE);
     engine_free(l.engine);
     facts_done(&l.facts);
 }

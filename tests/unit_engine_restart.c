@@ -6,22 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct rig new_rig(void)
-{
-    return rig_new((struct rig_options){.is_durable = true});
-}
-
-static struct rig new_rig_of(enum mq_kind kind, int64_t maxsize, int64_t lease_ms)
-{
-    return rig_new(
-        (struct rig_options){.is_durable = true, .kind = kind, .maxsize = maxsize, .lease_ms = lease_ms});
-}
-
 /* ---- repeats ---- */
 
 static void a_repeated_put_gets_the_first_answer_and_stores_nothing(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     uint64_t number = rig_put(&r, BODIES("a", "b", "c"), LOST, OK);
     uint64_t first = rig_last(&r)->ids[0];
     rig_restart(&r);
@@ -37,7 +26,7 @@ static void a_repeated_put_gets_the_first_answer_and_stores_nothing(void)
 
 static void a_repeated_get_gets_the_same_items(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_LIFO, 0, 0);
+    struct rig r = rig_durable_of(MQ_KIND_LIFO, 0, 0);
     rig_put(&r, BODIES("a", "b", "c"), OK);
     rig_get(&r, SESSION(2), MAX(2), LOST, GIVES("c b"));
     rig_restart(&r);
@@ -51,7 +40,7 @@ static void a_repeated_get_gets_the_same_items(void)
 
 static void of_a_repeated_get_what_has_gone_back_is_left_out(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 0, 100);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 0, 100);
     rig_put(&r, BODIES("a", "b"), OK);
     rig_get(&r, SESSION(2), MAX(2), LOST, GIVES("a b"));
     rig_drop(&r, SESSION(2));
@@ -65,7 +54,7 @@ static void of_a_repeated_get_what_has_gone_back_is_left_out(void)
 
 static void a_repeated_task_done_gets_the_first_answer(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODIES("a", "b", "c"), OK);
     rig_get(&r, SESSION(2), MAX(2), GIVES("a b"));
     rig_done(&r, SESSION(2), ITEMS("a"), LOST, OK);
@@ -83,7 +72,7 @@ static void a_repeated_task_done_gets_the_first_answer(void)
 
 static void what_is_refused_wholly_is_refused_again(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 0, 100);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 0, 100);
     rig_put(&r, BODIES("a", "b"), OK);
     rig_get(&r, SESSION(2), MAX(1), GIVES("a"));
     rig_run_to(&r, 100);
@@ -98,7 +87,7 @@ static void what_is_refused_wholly_is_refused_again(void)
 
 static void a_repeated_release_gets_the_first_answer(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODIES("a", "b", "c"), OK);
     rig_get(&r, SESSION(2), MAX(2), GIVES("a b"));
     rig_release(&r, SESSION(2), ITEMS("a"), LOST, OK);
@@ -113,7 +102,7 @@ static void a_repeated_release_gets_the_first_answer(void)
 
 static void a_repeated_extend_gets_the_first_answer(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 0, 100);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 0, 100);
     rig_put(&r, BODY("a"), OK);
     rig_get(&r, SESSION(2), GIVES("a"));
     rig_extend(&r, SESSION(2), ITEMS("a"), LEASE_OF(700), LOST, OK);
@@ -129,7 +118,7 @@ static void a_repeated_extend_gets_the_first_answer(void)
 
 static void a_repeated_purge_or_remove_gets_the_first_answer(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODIES("a", "b", "c"), OK);
     rig_purge(&r, LOST, OK);
     rig_put(&r, SESSION(2), BODIES("d", "e"), OK);
@@ -150,7 +139,7 @@ static void a_repeated_purge_or_remove_gets_the_first_answer(void)
 
 static void what_made_or_changed_a_queue_is_answered_again(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_open(&r, QUEUE("w"), MAXSIZE(5), LOST, OK);
     rig_set(&r, QUEUE("w"), MAXSIZE(7), LOST, OK);
     rig_shut_down(&r, QUEUE("w"), LOST, OK);
@@ -165,7 +154,7 @@ static void what_made_or_changed_a_queue_is_answered_again(void)
 
 static void what_changed_nothing_starts_anew(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 1, 0);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 1, 0);
     rig_get(&r, SESSION(2), LOST, SAYS(MQ_EMPTY));
     rig_put(&r, BODY("a"), OK);
     rig_put(&r, SESSION(3), BODY("b"), LOST, SAYS(MQ_FULL));
@@ -181,7 +170,7 @@ static void what_changed_nothing_starts_anew(void)
 
 static void numbers_go_on_where_the_client_is(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODY("a"), OK);
     for (int i = 0; i < 5; i++)
         rig_stat(&r, OK); /* no fact tells of these */
@@ -195,7 +184,7 @@ static void numbers_go_on_where_the_client_is(void)
 
 static void a_gap_in_new_numbers_is_refused_as_ever(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODY("a"), OK);
     rig_stat(&r, OK);
     rig_restart(&r);
@@ -209,7 +198,7 @@ static void a_gap_in_new_numbers_is_refused_as_ever(void)
 
 static void what_waited_waits_again_when_it_is_repeated(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_get(&r, SESSION(2), FOREVER, WAITS);
     rig_put(&r, SESSION(2), QUEUE("other"), BODY("x"), SAYS(MQ_NO_QUEUE));
     rig_open(&r, SESSION(2), QUEUE("other"), OK); /* a later number is known */
@@ -226,7 +215,7 @@ static void what_waited_waits_again_when_it_is_repeated(void)
 
 static void a_join_waits_again(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODY("a"), OK);
     rig_join(&r, SESSION(2), FOREVER, WAITS);
     rig_restart(&r);
@@ -240,7 +229,7 @@ static void a_join_waits_again(void)
 
 static void a_cancel_of_what_is_not_known_any_more_is_answered(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     uint64_t number = rig_get(&r, SESSION(2), FOREVER, WAITS);
     rig_restart(&r);
     rig_hello(&r, SESSION(2), RESUME, OK);
@@ -255,7 +244,7 @@ static void a_cancel_of_what_is_not_known_any_more_is_answered(void)
 
 static void a_put_that_was_cut_off_goes_on_when_it_is_repeated(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 2, 0);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 2, 0);
     rig_put(&r, BODIES("a", "b", "c", "d"), FOREVER, WAITS);
     rig_restart(&r);
     CHECK_SIZES(&r, "q", 2, 0);
@@ -270,7 +259,7 @@ static void a_put_that_was_cut_off_goes_on_when_it_is_repeated(void)
 
 static void a_put_may_be_cut_off_again_and_again(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 1, 0);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 1, 0);
     uint64_t number = rig_put(&r, BODIES("a", "b", "c", "d"), FOREVER, WAITS);
     const char *const bodies[] = {"a", "b", "c"};
     for (int i = 0; i < 3; i++) {
@@ -287,7 +276,7 @@ static void a_put_may_be_cut_off_again_and_again(void)
 
 static void a_put_that_was_cut_off_has_its_own_time_again(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 2, 0);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 2, 0);
     rig_put(&r, BODIES("a", "b", "c"), TIMEOUT(100), WAITS);
     rig_restart(&r);
     rig_resume(&r);
@@ -299,7 +288,7 @@ static void a_put_that_was_cut_off_has_its_own_time_again(void)
 
 static void a_put_that_was_cut_off_may_find_its_queue_gone(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 2, 0);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 2, 0);
     rig_put(&r, BODIES("a", "b", "c"), FOREVER, WAITS);
     rig_restart(&r);
     rig_remove(&r, SESSION(2), FORCE, OK);
@@ -311,7 +300,7 @@ static void a_put_that_was_cut_off_may_find_its_queue_gone(void)
 
 static void a_put_that_was_cut_off_and_is_not_repeated_stays_as_it_is(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 2, 0);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 2, 0);
     rig_put(&r, BODIES("a", "b", "c"), TIMEOUT(10), WAITS);
     rig_run_to(&r, 10);
     CHECK_REPLY(&r, SESSION(1), MQ_FULL, "");
@@ -324,7 +313,7 @@ static void a_put_that_was_cut_off_and_is_not_repeated_stays_as_it_is(void)
 
 static void a_put_that_was_cut_off_can_be_cancelled(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 2, 0);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 2, 0);
     uint64_t number = rig_put(&r, BODIES("a", "b", "c"), FOREVER, WAITS);
     rig_restart(&r);
     rig_hello(&r, RESUME, OK);
@@ -336,7 +325,7 @@ static void a_put_that_was_cut_off_can_be_cancelled(void)
 
 static void a_put_of_a_session_that_lapses_does_not_go_on(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 2, 0);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 2, 0);
     rig_put(&r, BODIES("a", "b", "c"), FOREVER, WAITS);
     rig_restart(&r);
     rig_run_to(&r, 3000);
@@ -346,7 +335,7 @@ static void a_put_of_a_session_that_lapses_does_not_go_on(void)
     rig_get(&r, SESSION(2), MAX(9), GIVES("a b"));
     CHECK_SIZES(&r, "q", 0, 2);
     rig_free(&r);
-    r = new_rig_of(MQ_KIND_FIFO, 2, 0); /* and if that was before */
+    r = rig_durable_of(MQ_KIND_FIFO, 2, 0); /* and if that was before */
     rig_put(&r, BODIES("a", "b", "c"), FOREVER, WAITS);
     rig_drop(&r);
     rig_run_to(&r, 3000);
@@ -359,7 +348,7 @@ static void a_put_of_a_session_that_lapses_does_not_go_on(void)
 
 static void a_partial_put_that_stored_something_was_content(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 2, 0);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 2, 0);
     rig_put(&r, BODIES("a", "b", "c"), FOREVER, PARTIAL, LOST, OK);
     rig_restart(&r);
     rig_resume(&r);

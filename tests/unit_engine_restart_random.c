@@ -4,6 +4,7 @@
  *     unit_engine_restart_random [SEED [ROUNDS [FILE]]]
  *
  * FILE gets the beginning of the last round's log, as an input for fuzz_replay. */
+#include "random.h"
 #include "rig.h"
 #include "rig_facts.h"
 #include "rig_restart.h"
@@ -41,10 +42,7 @@ static const char *log_file;
 
 static uint64_t below(struct play *p, uint64_t limit)
 {
-    p->random ^= p->random << 13;
-    p->random ^= p->random >> 7;
-    p->random ^= p->random << 17;
-    return p->random % limit;
+    return random_next(&p->random) % limit;
 }
 
 static bool one_in(struct play *p, uint64_t n)

@@ -6,22 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct rig new_rig(void)
-{
-    return rig_new((struct rig_options){.is_durable = true});
-}
-
-static struct rig new_rig_of(enum mq_kind kind, int64_t maxsize, int64_t lease_ms)
-{
-    return rig_new(
-        (struct rig_options){.is_durable = true, .kind = kind, .maxsize = maxsize, .lease_ms = lease_ms});
-}
-
 /* ---- leases ---- */
 
 static void who_comes_back_in_time_keeps_what_it_held(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODIES("a", "b", "c"), OK);
     rig_get(&r, SESSION(2), MAX(2), GIVES("a b"));
     rig_restart(&r);
@@ -37,7 +26,7 @@ static void who_comes_back_in_time_keeps_what_it_held(void)
 
 static void who_does_not_loses_it_and_is_told(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODIES("a", "b"), OK);
     rig_get(&r, SESSION(2), MAX(2), GIVES("a b"));
     rig_restart(&r);
@@ -52,7 +41,7 @@ static void who_does_not_loses_it_and_is_told(void)
 
 static void what_a_session_may_have_held_before_is_lost_and_not_too_many(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODIES("a", "b"), OK);
     rig_get(&r, SESSION(2), GIVES("a"));
     rig_restart(&r);
@@ -67,7 +56,7 @@ static void what_a_session_may_have_held_before_is_lost_and_not_too_many(void)
 
 static void a_lease_with_a_time_out_begins_anew(void)
 {
-    struct rig r = new_rig_of(MQ_KIND_FIFO, 0, 1000);
+    struct rig r = rig_durable_of(MQ_KIND_FIFO, 0, 1000);
     rig_put(&r, BODY("a"), OK);
     rig_get(&r, SESSION(2), GIVES("a"));
     rig_run_to(&r, 900);
@@ -82,7 +71,7 @@ static void a_lease_with_a_time_out_begins_anew(void)
 
 static void a_restart_is_no_delivery(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODY("a"), OK);
     for (int i = 0; i < 3; i++)
         rig_restart(&r);
@@ -95,7 +84,7 @@ static void a_restart_is_no_delivery(void)
 
 static void auto_done_items_are_done_once_they_are_confirmed(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODIES("a", "b"), OK);
     rig_get(&r, SESSION(2), AUTO_DONE, LOST, GIVES("a"));
     rig_get(&r, SESSION(3), AUTO_DONE, GIVES("b"));
@@ -113,7 +102,7 @@ static void auto_done_items_are_done_once_they_are_confirmed(void)
 
 static void a_get_that_is_taken_back_is_so_after_a_restart(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODY("a"), OK);
     uint64_t number = rig_get(&r, SESSION(2), AUTO_DONE, LOST, GIVES("a"));
     r.sessions[2].sent[number - 1].step.verb = MQ_VERB_GET;
@@ -131,7 +120,7 @@ static void what_came_back_has_its_place_again(void)
     const char *const orders[] = {
         [MQ_KIND_FIFO] = "b#2 c#2 e", [MQ_KIND_LIFO] = "e#2 c#2 a", [MQ_KIND_PRIORITY] = "b#2 a#2 e"};
     for (enum mq_kind kind = MQ_KIND_FIFO; kind <= MQ_KIND_PRIORITY; kind++) {
-        struct rig r = new_rig_of(kind, 0, 0);
+        struct rig r = rig_durable_of(kind, 0, 0);
         if (kind == MQ_KIND_PRIORITY)
             rig_put(&r, BODIES("a", "b", "c", "d", "e"), KEYS(3, 1, 0, 2, 4), OK);
         else
@@ -152,7 +141,7 @@ static void what_came_back_has_its_place_again(void)
 
 static void a_queue_is_compared_with_what_it_was_made_with(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_open(&r, QUEUE("w"), SETTINGS(MQ_KIND_PRIORITY, 5, 70), OK);
     rig_set(&r, QUEUE("w"), MAXSIZE(9), OK);
     rig_restart(&r);
@@ -164,7 +153,7 @@ static void a_queue_is_compared_with_what_it_was_made_with(void)
 
 static void a_transient_queue_survives_without_its_items(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_open(&r, QUEUE("t"), TRANSIENT(true), OK);
     rig_put(&r, QUEUE("t"), BODIES("a", "b"), OK);
     rig_get(&r, SESSION(2), QUEUE("t"), GIVES("a"));
@@ -181,7 +170,7 @@ static void a_transient_queue_survives_without_its_items(void)
 
 static void a_queue_that_was_shut_down_stays_so(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODIES("a", "b"), OK);
     rig_get(&r, SESSION(2), GIVES("a"));
     rig_shut_down(&r, OK);
@@ -200,7 +189,7 @@ static void a_queue_that_was_shut_down_stays_so(void)
 /* The items were stored, and taken, in a segment that has gone. */
 static void what_came_back_after_an_immediate_shutdown_is_never_counted_as_done(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_begin_segment(&r);
     rig_put(&r, BODIES("a", "b", "c", "d", "e", "f"), OK);
     rig_get(&r, SESSION(2), MAX(3), GIVES("a b c"));
@@ -229,7 +218,7 @@ static void what_came_back_after_an_immediate_shutdown_is_never_counted_as_done(
 
 static void totals_of_queues_count_on_and_those_of_the_broker_do_not(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODIES("a", "b", "c"), OK);
     rig_get(&r, SESSION(2), MAX(2), OK);
     rig_done(&r, SESSION(2), ITEMS("a"), OK);
@@ -250,7 +239,7 @@ static void totals_of_queues_count_on_and_those_of_the_broker_do_not(void)
 
 static void ids_are_never_given_twice(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     uint64_t last = 0;
     for (int i = 0; i < 5; i++) {
         rig_put(&r, SESSION(2 + i), BODY("x"), OK);
@@ -265,7 +254,7 @@ static void ids_are_never_given_twice(void)
 
 static void sessions_are_remembered_and_numbers_count_on(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, SESSION(2), BODY("a"), LOST, OK);
     rig_drop(&r, SESSION(2));
     rig_run_to(&r, 3000);
@@ -285,7 +274,7 @@ static void sessions_are_remembered_and_numbers_count_on(void)
 
 static void a_session_that_ended_is_forgotten_in_time(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, SESSION(2), BODY("a"), OK);
     rig_drop(&r, SESSION(2));
     rig_run_to(&r, 3000);
@@ -299,7 +288,7 @@ static void a_session_that_ended_is_forgotten_in_time(void)
 
 static void a_session_that_came_back_is_as_any_other(void)
 {
-    struct rig r = new_rig();
+    struct rig r = rig_durable();
     rig_put(&r, BODIES("a", "b"), OK);
     rig_get(&r, SESSION(2), LOST, GIVES("a"));
     rig_restart(&r);

@@ -1,5 +1,6 @@
 /* unit_fact.c - facts are read as they were written, whatever else the bytes are. */
 #include "facts.h"
+#include "random.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -9,10 +10,7 @@ static uint64_t random_state = 1;
 
 static uint64_t next_random(void)
 {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
+    return random_next(&random_state);
 }
 
 /* Of any size, small ones and the largest included. */

@@ -161,14 +161,6 @@ static void a_broker_without_data_that_starts_again_has_lost_the_session_and_say
     mqc_close(mqc);
 }
 
-static uint64_t put_for_id(struct mqc_queue *queue)
-{
-    uint64_t id = 0;
-    struct mqc_put put = {.body = "x", .size = 1};
-    OK(mqc_put_item(queue, &put, MQ_NOWAIT, &id));
-    return id;
-}
-
 static void ids_grow_and_are_not_given_twice_by_a_broker_that_starts_again(void)
 {
     struct mqc *mqc = client_open(server.tcp);

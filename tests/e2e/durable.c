@@ -146,14 +146,6 @@ static void a_queue_is_as_it_was(void)
     mqc_close(mqc);
 }
 
-static uint64_t put_for_id(struct mqc_queue *queue)
-{
-    uint64_t id = 0;
-    struct mqc_put put = {.body = "x", .size = 1};
-    OK(mqc_put_item(queue, &put, MQ_NOWAIT, &id));
-    return id;
-}
-
 static void ids_are_not_given_twice(void)
 {
     struct mqc *mqc = client_open(server.tcp);

@@ -45,6 +45,14 @@ void put_text(struct mqc_queue *queue, const char *text)
     OK(mqc_put(queue, text, strlen(text), LIMIT_MS));
 }
 
+uint64_t put_for_id(struct mqc_queue *queue)
+{
+    uint64_t id = 0;
+    struct mqc_put put = {.body = "x", .size = 1};
+    OK(mqc_put_item(queue, &put, MQ_NOWAIT, &id));
+    return id;
+}
+
 void put_texts(struct mqc_queue *queue, int count)
 {
     char text[16];

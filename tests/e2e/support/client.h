@@ -17,6 +17,7 @@ struct mqc_queue *queue_bounded(struct mqc *mqc, const char *name, int64_t maxsi
 struct mqc_queue *queue_of_kind(struct mqc *mqc, const char *name, enum mq_kind kind, int64_t maxsize);
 
 void put_text(struct mqc_queue *queue, const char *text);
+uint64_t put_for_id(struct mqc_queue *queue);       /* anything; the id that it gets */
 void put_texts(struct mqc_queue *queue, int count); /* "0", "1", ... */
 
 /* Gets without waiting, compares, and says task_done. */
