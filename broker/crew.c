@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -88,15 +89,29 @@ static bool start_hand(struct crew *c, struct hand *hand)
     return hand->has_started;
 }
 
-static void stop_hand(struct hand *hand)
+static void tell_to_stop(struct hand *hand)
 {
     pthread_mutex_lock(&hand->mutex);
     hand->stops = true;
     pthread_cond_signal(&hand->posted);
     pthread_mutex_unlock(&hand->mutex);
-    pthread_join(hand->thread, NULL);
+}
+
+static void hand_is_gone(struct hand *hand)
+{
+    hand->has_started = false;
     pthread_mutex_destroy(&hand->mutex);
     pthread_cond_destroy(&hand->posted);
+}
+
+static struct timespec time_in(uint64_t ms)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    uint64_t ns = (uint64_t)time.tv_nsec + ms % 1000 * 1000000;
+    time.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
+    time.tv_nsec = (long)(ns % 1000000000);
+    return time;
 }
 
 static bool start_hands(struct crew *c)
@@ -127,13 +142,37 @@ struct crew *crew_new(struct journal *journal, struct disk *disk)
     return NULL;
 }
 
+bool crew_stop(struct crew *c, uint64_t patience_ms)
+{
+    struct timespec until = time_in(patience_ms);
+    bool have_stopped = true;
+    for (int i = 0; i < JOURNAL_HANDS; i++)
+        if (c->hands[i].has_started)
+            tell_to_stop(&c->hands[i]);
+    for (int i = 0; i < JOURNAL_HANDS; i++) {
+        struct hand *hand = &c->hands[i];
+        if (!hand->has_started)
+            continue;
+        if (pthread_timedjoin_np(hand->thread, NULL, &until) == 0)
+            hand_is_gone(hand);
+        else
+            have_stopped = false;
+    }
+    return have_stopped;
+}
+
 void crew_free(struct crew *c)
 {
     if (!c)
         return;
-    for (int i = 0; i < JOURNAL_HANDS; i++)
-        if (c->hands[i].has_started)
-            stop_hand(&c->hands[i]);
+    for (int i = 0; i < JOURNAL_HANDS; i++) {
+        struct hand *hand = &c->hands[i];
+        if (!hand->has_started)
+            continue;
+        tell_to_stop(hand);
+        pthread_join(hand->thread, NULL);
+        hand_is_gone(hand);
+    }
     if (c->event >= 0)
         close(c->event);
     free(c);

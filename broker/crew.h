@@ -9,6 +9,9 @@ struct crew;
 
 /* Borrows both. NULL: cannot start (errno). Signals are blocked in the threads. */
 struct crew *crew_new(struct journal *journal, struct disk *disk);
+/* The hands end after the job that they are at. False: one has not after so long, for its disk hangs; then it
+ * may be waited for again, or the process ends as it is: nothing that the hand may use can be freed. */
+bool crew_stop(struct crew *c, uint64_t patience_ms);
 void crew_free(struct crew *c); /* waits for the jobs under way; NULL is fine */
 
 /* Becomes readable when a job is done. */

@@ -15,9 +15,10 @@
 #include "stranger.h"
 
 enum {
-    RESERVE = 3,          /* spare segments kept for a full disk */
-    PROGRESS_MS = 1000,   /* while reading, systemd hears so often that it goes on */
-    FIRST_WAIT_MS = 60000 /* for the first checkpoint to be on disk; beyond that it gets there later */
+    RESERVE = 3,              /* spare segments kept for a full disk */
+    STOP_PATIENCE_MS = 10000, /* for a job under way at the end */
+    PROGRESS_MS = 1000,       /* while reading, systemd hears so often that it goes on */
+    FIRST_WAIT_MS = 60000     /* for the first checkpoint to be on disk; beyond that it gets there later */
 };
 
 struct data {
@@ -116,6 +117,15 @@ enum ending data_open(const struct options *options, struct log *log, struct dat
     else
         data_free(d);
     return ending;
+}
+
+/* What the loop has waited for in vain is not waited for again. */
+bool data_stop(struct data *d)
+{
+    if (!d->crew || crew_stop(d->crew, d->keeper && data_is_busy(d) ? 0 : STOP_PATIENCE_MS))
+        return true;
+    log_event(d->log, LOG_ERROR, "disk_hangs", NULL);
+    return false;
 }
 
 void data_free(struct data *d)

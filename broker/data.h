@@ -25,6 +25,10 @@ const struct shelf *data_shelf(const struct data *d);
  * engine, which is only good for being freed if this fails. */
 enum ending data_begin(struct data *d, struct engine *engine, char error[OPTIONS_ERROR_MAX]);
 
+/* The threads that write end after what they are at. False: one does not, as the disk hangs, and this has
+ * been logged; then nothing may be freed, and the process has to end as it is. */
+bool data_stop(struct data *d);
+
 /* Waits for what is being written. The engine, which may point here, must have been freed. NULL is fine. */
 void data_free(struct data *d);
 

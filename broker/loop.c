@@ -303,8 +303,6 @@ enum ending loop_run(struct loop *l)
             wait_for_work(l, now_ms);
     }
     bool is_finished = finish(l);
-    if (!is_finished)
-        log_event(l->log, LOG_ERROR, "disk_hangs", NULL);
     struct link_stat stat = link_stat(l->link);
     log_event(l->log, LOG_INFO, "stopping",
               LOG_FIELDS(log_number("connections", stat.bound), log_number("refused", stat.refused),

@@ -97,9 +97,8 @@ static enum ending run(const struct options *options)
     else
         fprintf(stderr, "mq-broker: %s\n", b.error);
     loop_free(b.loop);
-    /* A thread that waits for the disk would be waited for. */
-    if (b.loop && data_is_busy(b.data))
-        _exit((int)ending);
+    if (b.data && !data_stop(b.data))
+        _exit((int)(ending == ENDING_OK ? ENDING_DISK : ending));
     engine_free(b.engine);
     data_free(b.data);
     log_done(&b.log);

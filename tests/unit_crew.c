@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -183,6 +184,42 @@ static void a_failure_wakes_the_loop_too(void)
     fake_disk_free(fake);
 }
 
+/* A disk that hangs when a spare is to be synced, until it is let go on. */
+static pthread_mutex_t hanging = PTHREAD_MUTEX_INITIALIZER;
+static const struct disk_calls *real_calls;
+
+static int hanging_sync(void *context, int handle)
+{
+    pthread_mutex_lock(&hanging);
+    pthread_mutex_unlock(&hanging);
+    return real_calls->sync(context, handle);
+}
+
+static void a_disk_that_hangs_is_not_waited_for_without_end(void)
+{
+    struct fake_disk *fake = fake_disk_new();
+    struct recover_found found = {0};
+    struct journal_files files = {0};
+    struct journal_options options = {.segment_size = SEGMENT, .reserve = 2, .salt = 5};
+    struct bench b = {.disk = fake_disk_calls(fake)};
+    struct disk_calls calls = *b.disk.calls;
+    real_calls = b.disk.calls;
+    calls.sync = hanging_sync;
+    b.disk.calls = &calls;
+    pthread_mutex_lock(&hanging);
+    b.journal = journal_new(&options, &found, &files, 0);
+    b.crew = crew_new(b.journal, &b.disk);
+    crew_turn(b.crew, 0);
+    CHECK(!crew_stop(b.crew, 0));
+    CHECK(!crew_stop(b.crew, 20));
+    pthread_mutex_unlock(&hanging);
+    CHECK(crew_stop(b.crew, DEADLINE_MS));
+    CHECK(crew_stop(b.crew, 0)); /* it has */
+    crew_free(b.crew);
+    journal_free(b.journal);
+    fake_disk_free(fake);
+}
+
 static void without_descriptors_it_does_not_start(void)
 {
     struct bench b;
@@ -204,6 +241,7 @@ static const struct unit_test tests[] = {
     UNIT(groups_become_safe_and_the_descriptor_tells),
     UNIT(both_hands_work_at_the_same_time),
     UNIT(a_failure_wakes_the_loop_too),
+    UNIT(a_disk_that_hangs_is_not_waited_for_without_end),
     UNIT(without_descriptors_it_does_not_start),
     UNIT(it_ends_while_a_job_is_under_way),
     UNIT(a_second_broker_does_not_get_the_directory),

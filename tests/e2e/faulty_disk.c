@@ -1,6 +1,7 @@
 /* faulty_disk.c - a library to be preloaded: syncs of files fail with EIO from when the file named by
  * FAULTY_WHEN is there. With FAULTY_ONCE set that file is removed by the first one that fails, and all later
- * ones work: what fsync does on a system that has thrown the pages away. Directories are never refused. */
+ * ones work: what fsync does on a system that has thrown the pages away. With FAULTY_HANGS set they do not
+ * fail but wait until it is gone. Directories are never refused. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -23,6 +24,8 @@ static int call(const char *name, int fd)
 {
     int (*real)(int);
     *(void **)&real = dlsym(RTLD_NEXT, name);
+    while (getenv("FAULTY_HANGS") && is_faulty(fd))
+        usleep(10000);
     if (is_faulty(fd)) {
         errno = EIO;
         return -1;

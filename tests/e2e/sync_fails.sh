@@ -61,6 +61,38 @@ after_a_restart() {
     rm -rf "$data" broker.log
 }
 
+# A disk that hangs: what it has not got is answered by and by, and the end does not wait for ever.
+faulty FAULTY_HANGS=1
+expect 0 mq put q safe
+touch "$trouble"
+expect 69 mq --connect-timeout 1 put q unsafe
+rm "$trouble"
+expect 0 mq put q also
+touch "$trouble"
+expect 69 mq --connect-timeout 1 put q unsafe
+kill "$broker_pid"
+code=0
+wait "$broker_pid" || code=$?
+broker_pid=
+[ "$code" -eq 74 ] || fail "it ended with $code, not 74"
+[ "$(grep -c disk_hangs broker.log)" -eq 1 ] || fail "the log does not say so once: $(cat broker.log)"
+rm -rf "$trouble" "$data" broker.log
+
+# With an interval answers come at once until the disk is two intervals behind.
+faulty FAULTY_HANGS=1 MQ_SYNC=interval=50ms
+expect 0 mq put q safe
+touch "$trouble"
+hangs() {
+    ! mq --connect-timeout 1 put q some
+}
+eventually hangs
+rm "$trouble"
+expect 0 mq put q also
+kill "$broker_pid"
+wait "$broker_pid" || fail "it ended with $?"
+broker_pid=
+rm -rf "$data" broker.log
+
 faulty
 put_into_trouble
 after_the_failure
