@@ -2,6 +2,7 @@
 #include "failing_malloc.h"
 #include "heap.h"
 #include "list.h"
+#include "random.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -65,24 +66,17 @@ static void things_init(struct thing things[THINGS])
     }
 }
 
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    return *state ^= *state << 17;
-}
-
 /* 100 ranks for 200 things: ties are common. */
 static void random_step(struct heap *heap, struct model *model, struct thing things[THINGS], uint64_t *random)
 {
-    struct thing *thing = &things[next_random(random) % THINGS];
+    struct thing *thing = &things[random_next(random) % THINGS];
     if (heap_has(&thing->entry)) {
         CHECK(heap_rank(heap, &thing->entry) == thing->rank);
         heap_remove(heap, &thing->entry);
         heap_disown(heap, 1);
         model_remove(model, thing);
     } else {
-        thing->rank = next_random(random) % 100;
+        thing->rank = random_next(random) % 100;
         CHECK(heap_own(heap, 1));
         heap_add(heap, &thing->entry, thing->rank);
         model_add(model, thing);

@@ -1,5 +1,6 @@
 /* unit_key.c - keys: encoded bytes compare like the values, each value has one encoding, nothing else is
  * valid. */
+#include "random.h"
 #include "unit.h"
 
 #include <float.h>
@@ -109,10 +110,7 @@ static uint64_t seed;
 
 static uint64_t random_bits(void)
 {
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed;
+    return random_next(&seed);
 }
 
 static size_t below(size_t limit)

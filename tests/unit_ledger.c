@@ -1,6 +1,7 @@
 /* unit_ledger.c - ledger.h against plain arrays. */
 #include "failing_malloc.h"
 #include "ledger.h"
+#include "random.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -12,10 +13,7 @@ static uint64_t random_state;
 
 static uint64_t next_random(void)
 {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
+    return random_next(&random_state);
 }
 
 /* What is alive, and where it lies: exactly. */

@@ -6,6 +6,7 @@
 
 #include "codec.h"
 #include "link.h"
+#include "random.h"
 #include "unit.h"
 
 enum { PEERS = 6, QUEUES = 4, STEPS = 20000 };
@@ -30,10 +31,7 @@ static struct talker {
 
 static uint64_t dice(uint64_t sides)
 {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (state >> 16) % sides;
+    return (random_next(&state) >> 16) % sides;
 }
 
 static void hear(struct talker *t, const struct broker_frame *frame)
