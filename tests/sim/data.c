@@ -11,6 +11,11 @@ struct data data;
 
 /* ---- groups ---- */
 
+uint64_t data_told_ms(const struct model *m)
+{
+    return m->needed == m->group ? m->told_ms : NEVER;
+}
+
 static void add_group(struct model *m)
 {
     if (data.group_count == data.group_room) {
@@ -20,7 +25,7 @@ static void add_group(struct model *m)
     }
     data.groups[data.group_count++] = (struct group){.number = m->group,
                                                      .position = facts_position(engine_facts(data.engine)),
-                                                     .taken_ms = sim.now_ms,
+                                                     .told_ms = data_told_ms(m),
                                                      .copy = model_copy(m)};
 }
 
@@ -180,6 +185,7 @@ static void hands_turn(void)
         struct hand *hand = &data.hands[i];
         if (hand->is_busy || !journal_next_job(data.journal, i, &hand->job))
             continue;
+        sim_say("job %d begins", hand->job.work);
         hand->is_busy = true;
         hand->done_ms = sim.now_ms + (data.is_hasty ? 0 : chance_below(sim.climate.disk_max_ms + 1));
     }
@@ -245,13 +251,16 @@ bool data_is_broken(void)
 
 void data_break_disk(void)
 {
-    static const unsigned calls[] = {FAKE_SYNC, FAKE_WRITE, FAKE_SYNC | FAKE_WRITE | FAKE_SYNC_NAMES,
-                                     FAKE_ANY & ~(unsigned)FAKE_CLOSE};
+    static const unsigned calls[] = {
+        FAKE_ANY,  FAKE_SYNC,   FAKE_WRITE, FAKE_SYNC | FAKE_WRITE | FAKE_SYNC_NAMES,
+        FAKE_OPEN, FAKE_READ,   FAKE_CUT,   FAKE_RENAME,
+        FAKE_LIST, FAKE_REMOVE, FAKE_CLOSE, FAKE_SYNC_NAMES};
     if (!sim.climate.is_durable)
         return;
-    sim_say("the disk breaks");
+    unsigned failing = calls[chance_below(sizeof calls / sizeof *calls)];
+    sim_say("the disk breaks: calls %x", failing);
     data.is_broken = sim.may_forget = true;
-    fake_disk_fail(data.fake, calls[chance_below(4)], chance_between(1, 10), EIO, chance_percent(50));
+    fake_disk_fail(data.fake, failing, chance_between(1, 10), EIO, chance_percent(50));
 }
 
 void data_fill_disk(void)

@@ -16,7 +16,8 @@ struct hand {
 };
 
 struct group {
-    uint64_t number, position, taken_ms;
+    uint64_t number, position;
+    uint64_t told_ms;   /* since when answers tell of it; NEVER: none does */
     struct model *copy; /* what was true when it was taken */
 };
 
@@ -39,11 +40,22 @@ struct data {
     bool is_forgetful;        /* the end has taken what was not synced */
     bool is_broken;           /* calls of the disk fail */
     uint64_t dies_ms;         /* NEVER */
+    /* The end: when it was, and what was gathered then. */
+    uint64_t ended_ms, gathered_told_ms;
+    bool was_well; /* the disk; neither full nor broken */
 };
 extern struct data data;
 
 struct group *data_group(uint64_t number); /* NULL: none */
 void data_forget_before(uint64_t number);
 void data_do(struct hand *hand);
+uint64_t data_told_ms(const struct model *m); /* of the group that is gathered */
+
+/* data_restart.c */
+struct engine *data_new_engine(void);
+bool data_on_group(void *context, const struct recover_group *group, const char **ret_why); /* an engine's */
+
+/* data_harm.c */
+void data_try_harm(void);
 
 #endif

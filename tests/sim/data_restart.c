@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESERVE = 3, TURNS_MAX = 1000, RESTARTS_MAX = 100 };
+enum { RESERVE = 3, TURNS_MAX = 1000, RESTARTS_MAX = 100, WRITES = 4 };
 
 /* ---- the end ---- */
 
@@ -39,6 +39,9 @@ void data_end(struct engine *e, struct model *m, bool power_fails)
 {
     if (sim.climate.is_durable) {
         data.is_forgetful = power_fails || data.is_broken;
+        data.ended_ms = sim.now_ms - sim.frozen_ms;
+        data.gathered_told_ms = data_told_ms(m);
+        data.was_well = !data.is_broken && sim.climate.fill_per_10000 == 0;
         size_t first = chance_below(JOURNAL_HANDS);
         half_do(&data.hands[first], power_fails);
         half_do(&data.hands[1 - first], power_fails);
@@ -72,13 +75,13 @@ static void say_facts(const struct recover_group *group)
                 fact.count);
 }
 
-static bool on_group(void *context, const struct recover_group *group, const char **ret_why)
+bool data_on_group(void *context, const struct recover_group *group, const char **ret_why)
 {
     say_facts(group);
     return engine_replay(context, group->facts, group->segment, group->is_doubtful, ret_why);
 }
 
-static struct engine *new_engine(void)
+struct engine *data_new_engine(void)
 {
     struct engine *e = engine_new(&sim.climate.engine, sim.now_ms);
     SIM_REQUIRE(e, "out of memory");
@@ -89,8 +92,8 @@ static struct engine *new_engine(void)
 static struct engine *read_back(struct recover_found *found)
 {
     for (int i = 0; i < RESTARTS_MAX; i++) {
-        struct engine *e = new_engine();
-        struct recover_options options = {.on_group = on_group, .context = e};
+        struct engine *e = data_new_engine();
+        struct recover_options options = {.on_group = data_on_group, .context = e};
         bool is_fatal = i < 5 && chance_percent(10), power_fails = chance_percent(50);
         unsigned calls = power_fails ? FAKE_ANY : FAKE_ANY & ~(unsigned)FAKE_SYNC;
         if (is_fatal)
@@ -99,6 +102,7 @@ static struct engine *read_back(struct recover_found *found)
         fake_disk_fail(data.fake, 0, 0, 0, false);
         if (!is_fatal) {
             SIM_REQUIRE(result == RECOVER_OK, "the log cannot be read back: %s", found->text);
+            SIM_REQUIRE(!found->first || engine_may_start_at(e, found->first), "older segments are missing");
             return e;
         }
         sim_say("the broker crashes while it begins");
@@ -107,6 +111,19 @@ static struct engine *read_back(struct recover_found *found)
         data.is_forgetful = data.is_forgetful || power_fails;
     }
     SIM_FAIL("the broker never begins");
+}
+
+/* With an interval, what was told is lost if it is younger than that and what the disk took for it, or if
+ * only the process was lost, than the latter. A disk that is full or broken may take any time. */
+static void check_lost(uint64_t number)
+{
+    uint64_t oldest_ms = data.gathered_told_ms, disk_ms = WRITES * sim.climate.disk_max_ms,
+             most_ms = disk_ms + (data.is_forgetful ? sim.climate.sync_interval_ms : 0);
+    for (size_t i = 0; i < data.group_count; i++)
+        if (data.groups[i].number > number && data.groups[i].told_ms < oldest_ms)
+            oldest_ms = data.groups[i].told_ms;
+    SIM_REQUIRE(oldest_ms == NEVER || !data.was_well || data.ended_ms - oldest_ms <= most_ms,
+                "what was told %" PRIu64 " ms before the end is lost", data.ended_ms - oldest_ms);
 }
 
 /* All that was promised is in the log: what was synced, and if only the process was lost, what was written.
@@ -119,6 +136,8 @@ static struct model *model_of(uint64_t number, const struct recover_found *found
                 data.groups[0].number);
     struct group *group = data_group(number);
     SIM_REQUIRE(group, "the log ends with group %" PRIu64 ", which was never taken", number);
+    if (sim.climate.sync_interval_ms > 0)
+        check_lost(number);
     struct model *m = model_copy(group->copy);
     model_restart(m, sim.now_ms, found->first ? data.checkpoints[found->first] : 0);
     m->group = number + 1;
@@ -173,13 +192,15 @@ void data_begin(struct engine **ret_engine, struct model **ret_model)
 {
     struct recover_found found;
     if (!sim.climate.is_durable) {
-        *ret_engine = new_engine();
+        *ret_engine = data_new_engine();
         *ret_model = model_new(&sim.climate.engine, sim.now_ms);
         return;
     }
     data.is_broken = false;
     data.dies_ms = NEVER;
     data.facts_max = UINT64_MAX;
+    if (chance_percent(5))
+        data_try_harm();
     data.engine = *ret_engine = read_back(&found);
     uint64_t number = found.sequence - 1;
     sim_say("the log is read back: segments %" PRIu64 " to %" PRIu64 ", up to group %" PRIu64, found.first,
@@ -198,7 +219,8 @@ void data_open(void)
 {
     if (!sim.climate.is_durable)
         return;
-    data = (struct data){.fake = fake_disk_new(), .facts_max = UINT64_MAX, .dies_ms = NEVER};
+    data = (struct data){
+        .fake = fake_disk_new(), .facts_max = UINT64_MAX, .dies_ms = NEVER, .gathered_told_ms = NEVER};
     data.disk = fake_disk_calls(data.fake);
     struct model *m = model_new(&sim.climate.engine, sim.now_ms);
     m->on_stored = sim_item_stored;

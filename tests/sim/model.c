@@ -25,6 +25,7 @@ void model_free_call(struct model_call *call)
     free(call->unstored);
     free(call->ids);
     free(call->untold);
+    free(call->marks);
     free(call->refusals);
     free(call->look);
     free(call);

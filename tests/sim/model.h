@@ -19,7 +19,6 @@ enum {
     MODEL_SESSIONS = 256,
     MODEL_KEY_SIZE = 64,
     MODEL_ROWS = 64,
-    MODEL_MARKS = 32,
     MODEL_ITEM_MARGIN = 32, /* bytes that an item adds to a frame */
     TAG_SIZE = 8            /* a body begins with its tag, by which the item is told from all others */
 };
@@ -68,7 +67,7 @@ struct model_call {
     bool is_urgent; /* its answer waits for nothing */
     enum mq_status status;
     uint64_t count, total;
-    struct model_mark marks[MODEL_MARKS]; /* put: what the last checkpoints told of it */
+    struct model_mark *marks; /* put: what checkpoints told of it */
     size_t mark_count;
     uint64_t stored_in, cut_queue; /* a put: its queue; and as the broker knows it when it is cut off */
     uint64_t needs;                /* the group that must be safe before its answer leaves */
@@ -135,6 +134,8 @@ struct model {
     bool has_facts;  /* ... and there are some */
     uint64_t needed; /* all up to this one must be safe before what is decided now may be told */
     uint64_t safe;   /* all up to this one are */
+    uint64_t
+        told_ms; /* since when there are facts in this group that an answer waits for; see sim.frozen_ms */
     uint64_t ids_until, begun_item;
     bool is_short;     /* too many facts have not been taken away yet */
     bool refuses_puts; /* the disk is full */

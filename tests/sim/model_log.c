@@ -24,12 +24,19 @@ void model_note_lazily(struct model *m)
     m->has_facts = m->has_facts || (m->options.is_durable && !m->has_failed);
 }
 
+static void need(struct model *m, uint64_t group)
+{
+    if (group == m->group && m->needed < group)
+        m->told_ms = m->now_ms - sim.frozen_ms;
+    m->needed = group;
+}
+
 void model_note(struct model *m, struct model_call *call)
 {
     if (!m->options.is_durable || m->has_failed)
         return;
     m->has_facts = true;
-    m->needed = m->group;
+    need(m, m->group);
     if (!call)
         return;
     call->is_noted = true;
@@ -51,7 +58,11 @@ void model_checkpoint(struct model *m)
     for (size_t i = 0; i < m->call_count; i++) {
         struct model_call *call = m->calls[i];
         bool is_cut = call->is_cut || call->waits;
-        call->marks[call->mark_count++ % MODEL_MARKS] = (struct model_mark){
+        if (call->verb != MQ_VERB_PUT)
+            continue;
+        call->marks = realloc(call->marks, (call->mark_count + 1) * sizeof *call->marks);
+        SIM_REQUIRE(call->marks, "out of memory");
+        call->marks[call->mark_count++] = (struct model_mark){
             .turn = m->turn, .status = is_cut ? MQ_SESSION_LOST : call->status, .is_cut = is_cut};
     }
     if (m->ids_until <= m->next_item + ids_block(m) / 2)
@@ -62,7 +73,7 @@ void model_need_all(struct model *m)
 {
     uint64_t last = m->has_facts ? m->group : m->group - 1;
     if (m->options.is_durable && !m->has_failed && last > m->needed)
-        m->needed = last;
+        need(m, last);
 }
 
 bool model_refuses(const struct model *m, const struct model_queue *q)
@@ -123,6 +134,7 @@ static void copy_call(struct model *copy, struct model_call *call)
     size_t ids_size = call->verb == MQ_VERB_PUT ? call->count * sizeof *call->ids : 0;
     c->ids = copy_of(call->ids, ids_size);
     c->untold = copy_of(call->untold, ids_size);
+    c->marks = copy_of(call->marks, call->mark_count * sizeof *call->marks);
     c->refusals = copy_of(call->refusals, call->refusal_count * sizeof *call->refusals);
     c->unstored = NULL;
     c->look = NULL;
@@ -187,7 +199,7 @@ static void restart_put(struct model_call *call, uint64_t checkpoint)
     forget_untold(call, checkpoint);
     call->is_cut = call->count < call->total && !call->partial;
     call->status = call->is_cut ? MQ_SESSION_LOST : MQ_OK;
-    for (size_t i = 0; call->stored < checkpoint && i < MODEL_MARKS; i++)
+    for (size_t i = 0; call->stored < checkpoint && i < call->mark_count; i++)
         if (call->marks[i].turn == checkpoint) {
             call->is_cut = call->marks[i].is_cut;
             call->status = call->marks[i].status;
