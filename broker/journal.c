@@ -125,8 +125,8 @@ static void open_next(struct journal *j)
     j->openings++;
 }
 
-void journal_take(struct journal *j, uint64_t now_ms, uint8_t *data, size_t size, size_t capacity,
-                  uint64_t position, bool opens)
+void journal_take(struct journal *j, uint64_t now_ms, uint64_t since_ms, uint8_t *data, size_t size,
+                  size_t capacity, uint64_t position, bool opens)
 {
     assert(journal_is_ready(j));
     assert(opens || j->last != 0);
@@ -139,7 +139,7 @@ void journal_take(struct journal *j, uint64_t now_ms, uint8_t *data, size_t size
                               .capacity = capacity,
                               .position = position,
                               .sequence = j->sequence++,
-                              .taken_ms = now_ms};
+                              .since_ms = since_ms};
     if (opens)
         open_next(j);
     j->begins_anew = false;
@@ -256,7 +256,7 @@ static void group_written(struct journal *j, const struct journal_job *job)
         synced_until(j, j->written);
     else if (j->due_ms == UINT64_MAX) {
         j->due_ms = j->now_ms + (j->hurries ? 0 : j->options.sync_interval_ms);
-        j->unsynced_ms = j->group.taken_ms;
+        j->unsynced_ms = j->group.since_ms;
     }
     if (journal_spare_count(j) > j->options.reserve)
         j->full = 0; /* there was room without one of them */
@@ -343,7 +343,7 @@ static uint64_t unsafe_since_ms(const struct journal *j)
 {
     if (j->synced < j->written)
         return j->unsynced_ms;
-    return j->group.data ? j->group.taken_ms : UINT64_MAX;
+    return j->group.data ? j->group.since_ms : UINT64_MAX;
 }
 
 void journal_stat(const struct journal *j, struct journal_stat *ret_stat)

@@ -68,9 +68,10 @@ uint64_t journal_room(const struct journal *j);
 
 /* Takes a group: GROUP_HEAD_SIZE bytes and `size` - GROUP_HEAD_SIZE bytes of facts in a block of `capacity`
  * bytes (at least 8 more), which comes back by journal_give_back(). `position` is what is safe once it is.
+ * The first of its facts has been there since `since_ms`.
  * `opens`: it begins with a checkpoint and opens journal_next_segment(). The journal must be ready. */
-void journal_take(struct journal *j, uint64_t now_ms, uint8_t *data, size_t size, size_t capacity,
-                  uint64_t position, bool opens);
+void journal_take(struct journal *j, uint64_t now_ms, uint64_t since_ms, uint8_t *data, size_t size,
+                  size_t capacity, uint64_t position, bool opens);
 /* A block that is done with, NULL: none; the caller's from now on. */
 uint8_t *journal_give_back(struct journal *j, size_t *ret_capacity);
 
@@ -151,7 +152,7 @@ struct journal_stat {
     uint64_t synced;        /* syncs since the start */
     uint64_t unsafe;        /* bytes taken and not yet safe */
     uint64_t sync_interval_ms;
-    uint64_t unsafe_since_ms; /* when the oldest of them were taken; UINT64_MAX: there are none */
+    uint64_t unsafe_since_ms; /* the oldest of them have been there; UINT64_MAX: there are none */
     uint64_t on_disk;         /* the position up to which all is, whatever the mode */
     bool is_open;             /* there is a segment that groups can go on in */
 };

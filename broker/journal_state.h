@@ -21,7 +21,7 @@ struct taken {
     uint8_t *data; /* NULL: none */
     size_t size, capacity;
     uint64_t position, sequence, offset;
-    uint64_t taken_ms;
+    uint64_t since_ms;
     uint64_t spare;  /* the file that it makes a segment; 0: it goes on in the last one */
     bool is_blocked; /* there was no room; waits until some is made */
     bool has_waited; /* there was none once */

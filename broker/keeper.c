@@ -331,8 +331,8 @@ static void take(struct keeper *k, uint64_t now_ms)
         k->stale = last_segment(k) + k->opens;
     k->taken = k->moved = position;
     k->again = k->own = 0;
+    journal_take(k->journal, now_ms, k->lazy_since_ms, data, size, capacity, position, k->opens);
     k->lazy_since_ms = UINT64_MAX;
-    journal_take(k->journal, now_ms, data, size, capacity, position, k->opens);
     k->opens = false;
     limit_facts(k, now_ms);
     engine_taken(k->engine, now_ms);

@@ -66,7 +66,7 @@ static void put_group(struct bench *b, size_t size)
     memset(data, 1, capacity);
     b->position += size;
     bool opens = journal_wants_segment(b->journal) && journal_has_spare(b->journal);
-    journal_take(b->journal, 0, data, GROUP_HEAD_SIZE + size, capacity, b->position, opens);
+    journal_take(b->journal, 0, 0, data, GROUP_HEAD_SIZE + size, capacity, b->position, opens);
     crew_turn(b->crew, 0);
     free(journal_give_back(b->journal, &capacity));
 }

@@ -135,6 +135,31 @@ static void with_an_interval_answers_wait_for_a_disk_that_is_two_intervals_behin
     bench_free(&b);
 }
 
+/* While one group is written the next one gathers, and its answers are told. */
+static void what_is_told_is_as_old_as_that_and_not_as_its_group(void)
+{
+    struct bench b = bench_with_queue(100);
+    settle(&b);
+    b.now_ms += 100;
+    settle(&b);
+    uint64_t first_ms = b.now_ms;
+    submit_put(&b, "q", 1, 100, 0);
+    turn(&b);
+    b.now_ms = first_ms + 50;
+    submit_put(&b, "q", 1, 100, 0);
+    turn(&b);
+    b.now_ms = first_ms + 100;
+    CHECK(step(&b, JOURNAL_WRITER));
+    turn(&b);
+    b.now_ms = first_ms + 200;
+    turn(&b);
+    CHECK(step(&b, JOURNAL_WRITER)); /* the first one is synced, the second one taken and not yet written */
+    CHECK(stat_of(&b).unsafe > 0);
+    CHECK_EQUAL(keeper_safe(b.keeper, first_ms + 50 + 200), UINT64_MAX);
+    CHECK_EQUAL(keeper_safe(b.keeper, first_ms + 50 + 201), stat_of(&b).on_disk);
+    bench_free(&b);
+}
+
 static void a_checkpoint_for_which_there_is_no_memory_is_written_later(void)
 {
     struct bench b = bench_with_queue(0);
@@ -354,6 +379,7 @@ static const struct unit_test tests[] = {
     UNIT(what_nobody_waits_for_waits_for_company),
     UNIT(with_an_interval_all_is_on_disk_in_the_end),
     UNIT(with_an_interval_answers_wait_for_a_disk_that_is_two_intervals_behind),
+    UNIT(what_is_told_is_as_old_as_that_and_not_as_its_group),
     UNIT(a_checkpoint_for_which_there_is_no_memory_is_written_later),
     UNIT(without_memory_there_is_no_keeper),
     UNIT(a_full_disk_refuses_puts_and_nothing_else),
