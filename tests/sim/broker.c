@@ -79,6 +79,7 @@ static void release(void)
 {
     while (broker.held_count && broker.held[0]->needs <= broker.model->safe) {
         const struct held *held = broker.held[0];
+        data_told(held->needs);
         net_send_down(held->to, (struct bytes){held->data, held->size});
         drop_held(0);
     }
@@ -96,10 +97,12 @@ static void send_when(struct connection *to, uint64_t needs, bool is_last, enum 
                       struct bytes frame)
 {
     SIM_REQUIRE(encoded == MQ_OK, "the broker cannot encode: %s", mq_status_name(encoded));
-    if (needs <= broker.model->safe && !waits_behind(to))
-        net_send_down(to, frame);
-    else
+    if (needs > broker.model->safe || waits_behind(to)) {
         hold(to, needs, is_last, frame);
+        return;
+    }
+    data_told(needs);
+    net_send_down(to, frame);
 }
 
 static void send(struct connection *to, enum mq_status encoded, struct bytes frame)
@@ -178,7 +181,7 @@ static void drain(void)
         struct connection *to = peer;
         say_answer(to, &answer);
         SIM_REQUIRE(net_session(to), "an answer for a connection without a session");
-        model_reply(broker.model, peer, &answer);
+        data_told(model_reply(broker.model, peer, &answer));
         send(to, codec_encode_answer(broker.out, &answer, &frame), frame);
     }
     model_settled(broker.model);

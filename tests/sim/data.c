@@ -11,11 +11,6 @@ struct data data;
 
 /* ---- groups ---- */
 
-uint64_t data_told_ms(const struct model *m)
-{
-    return m->needed == m->group ? m->told_ms : NEVER;
-}
-
 static void add_group(struct model *m)
 {
     if (data.group_count == data.group_room) {
@@ -25,8 +20,9 @@ static void add_group(struct model *m)
     }
     data.groups[data.group_count++] = (struct group){.number = m->group,
                                                      .position = facts_position(engine_facts(data.engine)),
-                                                     .told_ms = data_told_ms(m),
+                                                     .told = data.told,
                                                      .copy = model_copy(m)};
+    data.told = (struct told){NEVER, NEVER};
 }
 
 struct group *data_group(uint64_t number)
@@ -51,16 +47,25 @@ uint64_t data_safe(void)
 {
     if (!sim.climate.is_durable)
         return UINT64_MAX;
-    if (sim.climate.sync_interval_ms) {
-        data.model->safe = UINT64_MAX;
-        return UINT64_MAX;
-    }
-    uint64_t safe = journal_safe(data.journal);
-    for (size_t i = 0; i < data.group_count && data.groups[i].position <= safe; i++)
+    uint64_t safe = keeper_safe(data.keeper, sim.now_ms);
+    data.model->safe = safe == UINT64_MAX ? UINT64_MAX : data.groups[0].number;
+    for (size_t i = 0; safe != UINT64_MAX && i < data.group_count && data.groups[i].position <= safe; i++)
         data.model->safe = data.groups[i].number;
-    SIM_REQUIRE(data.model->safe <= data.synced, "group %" PRIu64 " is called safe, %" PRIu64 " is synced",
-                data.model->safe, data.synced);
+    SIM_REQUIRE(safe == UINT64_MAX ? sim.climate.sync_interval_ms > 0 : data.model->safe <= data.synced,
+                "group %" PRIu64 " is called safe, %" PRIu64 " is synced", data.model->safe, data.synced);
+    if (data.model->safe > data.model->safe_ever)
+        data.model->safe_ever = data.model->safe;
     return safe;
+}
+
+void data_told(uint64_t number)
+{
+    struct group *group = sim.climate.is_durable ? data_group(number) : NULL;
+    struct told *told = group ? &group->told : &data.told;
+    if (!sim.climate.is_durable || (!group && number != data.model->group))
+        return;
+    told->first_ms = told->first_ms == NEVER ? sim.now_ms : told->first_ms;
+    told->last_ms = sim.now_ms;
 }
 
 /* ---- what keeper and engine say to each other ---- */
@@ -148,15 +153,19 @@ const char *__wrap_safe_put_refusal(const struct engine *e, const struct queue *
 
 /* ---- hands ---- */
 
+/* After a failure nothing becomes safe any more, whatever reaches the disk. */
 static void note_written(const struct journal_job *job)
 {
+    struct journal_stat stat;
     if (job->error)
         return;
     if (job->work == JOURNAL_WRITE)
         data.written = job->group.sequence;
     if (job->work == JOURNAL_SYNC || (job->work == JOURNAL_WRITE && job->sync))
         data.synced = data.written;
-    data_forget_before(data.synced);
+    journal_stat(data.journal, &stat);
+    if (stat.state != JOURNAL_FAILED)
+        data_forget_before(data.synced);
 }
 
 void data_do(struct hand *hand)

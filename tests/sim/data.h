@@ -21,8 +21,9 @@ void data_turn(void);
 void data_event_begins(void);
 void data_event_ends(void);
 uint64_t data_deadline_ms(void);
-uint64_t data_safe(void); /* the position; and the model is told */
-bool data_is_dying(void); /* the process ends now, as nothing can be written any more */
+uint64_t data_safe(void);       /* the position; and the model is told */
+void data_told(uint64_t group); /* an answer has left that depends on it */
+bool data_is_dying(void);       /* the process ends now, as nothing can be written any more */
 
 /* Faults. */
 void data_break_disk(void); /* a call fails soon */

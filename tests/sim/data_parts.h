@@ -15,9 +15,14 @@ struct hand {
     struct journal_handle open;
 };
 
+/* When the first and the last answer left that depends on a group; NEVER: none did. */
+struct told {
+    uint64_t first_ms, last_ms;
+};
+
 struct group {
     uint64_t number, position;
-    uint64_t told_ms;   /* since when answers tell of it; NEVER: none does */
+    struct told told;
     struct model *copy; /* what was true when it was taken */
 };
 
@@ -40,16 +45,13 @@ struct data {
     bool is_forgetful;        /* the end has taken what was not synced */
     bool is_broken;           /* calls of the disk fail */
     uint64_t dies_ms;         /* NEVER */
-    /* The end: when it was, and what was gathered then. */
-    uint64_t ended_ms, gathered_told_ms;
-    bool was_well; /* the disk; neither full nor broken */
+    struct told told;         /* of the group that is gathered */
 };
 extern struct data data;
 
 struct group *data_group(uint64_t number); /* NULL: none */
 void data_forget_before(uint64_t number);
 void data_do(struct hand *hand);
-uint64_t data_told_ms(const struct model *m); /* of the group that is gathered */
 
 /* data_restart.c */
 struct engine *data_new_engine(void);

@@ -130,12 +130,11 @@ struct model {
     bool memory_freed, feeding;
     uint64_t puts, gets, done, redelivered, returned, discarded, repeats, sessions_lost, forgotten;
     /* What must survive. Groups count up from 1. */
-    uint64_t group;  /* the one that facts are gathered for */
-    bool has_facts;  /* ... and there are some */
-    uint64_t needed; /* all up to this one must be safe before what is decided now may be told */
-    uint64_t safe;   /* all up to this one are */
-    uint64_t
-        told_ms; /* since when there are facts in this group that an answer waits for; see sim.frozen_ms */
+    uint64_t group;     /* the one that facts are gathered for */
+    bool has_facts;     /* ... and there are some */
+    uint64_t needed;    /* all up to this one must be safe before what is decided now may be told */
+    uint64_t safe;      /* all up to this one are, or may be told all the same */
+    uint64_t safe_ever; /* ... so far; with an interval that is not always more */
     uint64_t ids_until, begun_item;
     bool is_short;     /* too many facts have not been taken away yet */
     bool refuses_puts; /* the disk is full */
@@ -158,7 +157,8 @@ enum mq_status model_submit(struct model *m, const void *peer, const struct requ
 void model_tick(struct model *m);
 uint64_t model_deadline_ms(const struct model *m);
 
-void model_reply(struct model *m, const void *peer, const struct answer *answer);
+/* Returns the group that the answer depends on; 0: none. */
+uint64_t model_reply(struct model *m, const void *peer, const struct answer *answer);
 void model_settled(const struct model *m);
 
 /* What is left to do, for the quiet end of a run. */

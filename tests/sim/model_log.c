@@ -24,19 +24,12 @@ void model_note_lazily(struct model *m)
     m->has_facts = m->has_facts || (m->options.is_durable && !m->has_failed);
 }
 
-static void need(struct model *m, uint64_t group)
-{
-    if (group == m->group && m->needed < group)
-        m->told_ms = m->now_ms - sim.frozen_ms;
-    m->needed = group;
-}
-
 void model_note(struct model *m, struct model_call *call)
 {
     if (!m->options.is_durable || m->has_failed)
         return;
     m->has_facts = true;
-    need(m, m->group);
+    m->needed = m->group;
     if (!call)
         return;
     call->is_noted = true;
@@ -73,7 +66,7 @@ void model_need_all(struct model *m)
 {
     uint64_t last = m->has_facts ? m->group : m->group - 1;
     if (m->options.is_durable && !m->has_failed && last > m->needed)
-        need(m, last);
+        m->needed = last;
 }
 
 bool model_refuses(const struct model *m, const struct model_queue *q)

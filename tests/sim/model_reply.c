@@ -64,7 +64,7 @@ static void require_its_turn(const struct model *m, const struct model_call *cal
                     "%s %" PRIu64 " overtakes %" PRIu64, verb, call->number, m->calls[i]->number);
 }
 
-void model_reply(struct model *m, const void *peer, const struct answer *answer)
+uint64_t model_reply(struct model *m, const void *peer, const struct answer *answer)
 {
     const struct model_session *s = model_session_of(m, peer);
     struct model_call *call = model_call(m, s, answer->number);
@@ -89,6 +89,7 @@ void model_reply(struct model *m, const void *peer, const struct answer *answer)
     if (call->look)
         model_compare_look(call, answer);
     call->is_owed = false;
+    return call->is_urgent ? 0 : call->needs;
 }
 
 /* Nothing may leave behind an answer that must wait. */

@@ -153,9 +153,7 @@ static bool pass_time(void)
 
 static void freeze(void)
 {
-    uint64_t ms = chance_between(1, 10000);
-    sim.now_ms += ms;
-    sim.frozen_ms += ms;
+    sim.now_ms += chance_between(1, 10000);
     sim_say("everything stands still until %" PRIu64, sim.now_ms);
 }
 

@@ -69,9 +69,8 @@ struct tag {
 struct sim {
     struct climate climate;
     uint64_t now_ms, steps;
-    uint64_t frozen_ms; /* of that, while everything stood still */
-    bool quiet;         /* the end: no faults, nothing new */
-    bool may_forget;    /* sessions, for something happened that allows it */
+    bool quiet;      /* the end: no faults, nothing new */
+    bool may_forget; /* sessions, for something happened that allows it */
     struct tag *tags;
     size_t tag_count, tag_capacity;
 };
