@@ -226,6 +226,7 @@ static enum ending read_back(struct data *d, struct recover_found *ret_found, ch
     if (ending != ENDING_OK)
         return ending;
     tell_systemd("reading", r.bytes);
+    engine_was_forgetful(d->engine, ret_found->is_lazy);
     now_ms = machine_clock_ms();
     if (!engine_begin(d->engine, now_ms))
         return no_memory(d, error);

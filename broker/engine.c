@@ -104,6 +104,7 @@ struct engine *engine_new(const struct engine_options *options, uint64_t now_ms)
         stock_index(&e->stock);
     facts_init(&e->facts, options->is_durable);
     e->facts_max = UINT64_MAX;
+    e->was_forgetful = options->is_forgetful;
     return e;
 }
 

@@ -36,7 +36,7 @@ struct engine_options {
     const struct shelf *shelf; /* for what waits long and has no room in memory; borrowed; NULL: none */
     uint64_t backlog_max;      /* bytes of facts that were not taken away yet; above it puts wait */
     bool is_durable;           /* facts are made, for a journal: see "what must survive" below */
-    bool is_forgetful;         /* replies may leave before they are safe, and may have before a restart */
+    bool is_forgetful;         /* replies may leave before they are safe */
 };
 
 void engine_options_default(struct engine_options *options);
@@ -115,6 +115,10 @@ bool engine_is_short(const struct engine *e);
 /* After the last group: may this be the oldest segment that is there? False: some that are still needed are
  * missing. */
 bool engine_may_start_at(const struct engine *e, uint64_t first);
+
+/* Before it begins: had replies left before they were safe when these groups were written? Until this is
+ * called it is taken that they had if they do now. */
+void engine_was_forgetful(struct engine *e, bool was_forgetful);
 
 /* Begins, after the last group. To be called once, before anything else but engine_replay(); in an engine
  * that is not durable it need not be. False: out of memory. */

@@ -74,6 +74,11 @@ void engine_open(struct engine *e, uint64_t now_ms)
     session_postpone_all(e, now_ms - e->begun_ms - e->postponed_ms);
 }
 
+void engine_was_forgetful(struct engine *e, bool was_forgetful)
+{
+    e->was_forgetful = was_forgetful;
+}
+
 bool engine_begin(struct engine *e, uint64_t now_ms)
 {
     assert(now_ms >= e->now_ms);

@@ -307,7 +307,7 @@ static bool may_hold_less(const struct session *s, const struct hello *hello)
 /* It comes back after a restart. */
 static void come_back(struct engine *e, struct session *s, const struct hello *hello)
 {
-    if (e->options.is_forgetful && may_hold_less(s, hello)) {
+    if (e->was_forgetful && may_hold_less(s, hello)) {
         lapse(e, s);
         if (note_is_on(e))
             note_session(e, s); /* it is back already */

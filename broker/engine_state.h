@@ -179,6 +179,7 @@ struct engine {
     uint64_t begun_item; /* ids below it were given before this process began */
     uint64_t dropped;    /* segments up to it may be gone; 0: none */
     bool is_replaying;
+    bool was_forgetful;       /* before the restart */
     bool is_short;            /* replay ended for want of memory */
     const char *refuses_puts; /* NULL: it does not */
     uint64_t facts_max;       /* more must not be gathered by puts */

@@ -185,6 +185,7 @@ static void write_job(const struct journal *j, struct journal_job *job)
         .data = group->data,
         .size = group_bytes(group->size - GROUP_HEAD_SIZE),
         .opens = group->spare != 0,
+        .is_lazy = j->options.sync_interval_ms > 0,
         .sync = is_synced_at_once(j),
         .seals = true,
         .salt = j->salt,

@@ -116,9 +116,10 @@ struct journal_job {
     uint8_t *data;
     size_t size, ret_size;
     bool sync;
-    bool opens; /* write: `spare` becomes the segment: head and group are written and synced before it is
-                   named */
-    bool seals; /* write: `data` is a group whose head is to be sealed (group, salt) */
+    bool opens;   /* write: `spare` becomes the segment: head and group are written and synced before it is
+                     named */
+    bool is_lazy; /* ... and what it says of that */
+    bool seals;   /* write: `data` is a group whose head is to be sealed (group, salt) */
     struct group_head group;
     uint64_t salt;
     int error; /* when done: 0, or a negative errno; a sync that fails is never -ENOSPC */

@@ -92,6 +92,7 @@ static int write_opening(struct disk *disk, int handle, const struct journal_job
         .segment = job->segment,
         .salt = job->salt,
         .sequence = job->group.sequence,
+        .flags = job->is_lazy ? SEGMENT_LAZY : 0,
     };
     segment_write_head(&fields, head);
     int error = write_bytes(disk, handle, 0, head, sizeof head);

@@ -158,6 +158,7 @@ static bool arrive(struct recovery *r)
     if (place->fault && !r->options->salvage)
         return recover_damaged(r, place, 0, "%s", place->fault);
     r->found->is_salvaged = r->found->is_salvaged || (place->flags & SEGMENT_SALVAGED);
+    r->found->is_lazy = place->flags & SEGMENT_LAZY;
     r->is_doubtful = r->is_doubtful || r->found->is_salvaged || r->options->doubts;
     return !place->fault || salvage_head(r);
 }

@@ -52,6 +52,7 @@ struct recover_found {
     uint64_t groups, bytes;  /* valid ones, of all segments; bytes of facts */
     uint64_t cut;            /* bytes of the torn end */
     uint64_t gaps;           /* that were there already */
+    bool is_lazy;            /* the last segment: what was told last may be more than what is there */
     bool is_salvaged;        /* there are segments that were marked by --salvage before */
     uint64_t damages, lost;  /* salvage: places, and bytes that could not be read */
     uint64_t lost_groups;    /* ... of which so many are known to have been there; an earlier gap's, too */

@@ -81,11 +81,12 @@ static bool make_file(struct recovery *r)
 static bool write_head(struct recovery *r, uint64_t sequence)
 {
     uint8_t bytes[SEGMENT_HEAD_SIZE];
+    uint32_t flags = r->place->fault ? SEGMENT_LAZY : r->place->flags; /* nobody knows what it was */
     struct segment_head head = {.version = SEGMENT_VERSION,
                                 .segment = r->place->segment,
                                 .salt = r->found->salt,
                                 .sequence = sequence,
-                                .flags = SEGMENT_SALVAGED};
+                                .flags = flags | SEGMENT_SALVAGED};
     segment_write_head(&head, bytes);
     r->place->sequence = sequence;
     r->place->flags = head.flags;

@@ -31,6 +31,10 @@
  * that are there when that happens are marked as *salvaged*: what was written before and after it need not
  * fit together, so as long as one of them is there facts are not taken at their word.
  *
+ * A segment is *lazy* if it was opened by a broker that answers before groups are on disk: who was told what
+ * may know more than the log does. One that is not lazy may still be gone on with by such a broker only until
+ * that has opened one of its own, which is the first thing that it does.
+ *
  * It is taken for granted that writing the unsynced end of a page leaves the synced beginning of it as it was
  * whatever happens to the power ("power-safe overwrite", as SQLite's documentation calls it). */
 #ifndef MQ_SEGMENT_H
@@ -48,6 +52,7 @@ enum {
     GROUP_ALIGNMENT = 8,
     GROUP_GAP = 1 << 0,             /* flag */
     SEGMENT_SALVAGED = 1 << 0,      /* flag */
+    SEGMENT_LAZY = 1 << 1,          /* flag: with an interval; readers may pass it over */
     SEGMENT_SIZE_MIN = 8 << 10,     /* of any use; in tests */
     SEGMENT_SIZE_LEAST = 256 << 10, /* what may be chosen, */
     SEGMENT_SIZE_MAX = 1 << 30      /* ... and what at most; a large group makes a file longer */

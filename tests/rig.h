@@ -174,6 +174,7 @@ struct rig {
     int old_peer;           /* session * 1000 + connection that the last hello replaced, 0: none */
     const char *why;        /* the last refusal's */
     bool is_durable, is_slow;
+    bool has_changed_mode;    /* replies left before they were safe, and do not any more; or the reverse */
     uint64_t safe;            /* durable: the position up to which replies leave */
     uint64_t segment;         /* to which what is taken next belongs */
     struct rig_group *groups; /* of facts, all that were ever taken */

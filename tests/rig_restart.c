@@ -33,6 +33,8 @@ static struct engine *replay(const struct rig *r)
     for (size_t i = 0; i < r->group_count; i++)
         if (!engine_replay(e, r->groups[i].facts, r->groups[i].segment, false, &why))
             rig_fail(__FILE__, __LINE__, "facts are refused: %s", why);
+    if (r->has_changed_mode)
+        engine_was_forgetful(e, !r->options.is_forgetful);
     CHECK(engine_begin(e, RIG_EPOCH_MS + r->now_ms));
     engine_check(e);
     return e;

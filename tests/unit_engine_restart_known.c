@@ -41,6 +41,35 @@ static void what_was_done_for_all_its_consumer_knows_is_not_held_by_it_for_ever(
     rig_free(&r);
 }
 
+static void how_answers_left_before_the_restart_counts_not_how_they_leave_now(void)
+{
+    struct rig r = forgetful();
+    rig_put(&r, BODIES("a", "b"), OK);
+    rig_get(&r, SESSION(2), MAX(2), GIVES("a b"));
+    rig_take(&r);
+    uint64_t position = facts_position(engine_facts(r.engine));
+    rig_done(&r, SESSION(2), ITEMS("a"), OK);
+    r.options.is_forgetful = false;
+    r.has_changed_mode = true;
+    restart_at(&r, position);
+    rig_resume(&r, SESSION(2));
+    CHECK_EQUAL(r.welcome.lapses, 1);
+    CHECK_SIZES(&r, "q", 2, 0);
+    rig_free(&r);
+
+    r = rig_new((struct rig_options){.is_durable = true});
+    rig_put(&r, BODIES("a", "b"), OK);
+    rig_get(&r, SESSION(2), MAX(2), GIVES("a b"));
+    rig_get(&r, SESSION(2), MAX(1), SAYS(MQ_EMPTY)); /* is not written down: its client knows more */
+    r.options.is_forgetful = true;
+    r.has_changed_mode = true;
+    rig_restart(&r);
+    rig_resume(&r, SESSION(2));
+    CHECK_EQUAL(r.welcome.lapses, 0);
+    CHECK_SIZES(&r, "q", 0, 2);
+    rig_free(&r);
+}
+
 /* It was told that it had lost the item: confirming that does not make the item done. */
 static void lost_and_forgotten(bool knows_more)
 {
@@ -240,6 +269,7 @@ static void who_has_come_back_after_it_lapsed_has_all_of_the_grace_again(void)
 int main(void)
 {
     static const struct unit_test tests[] = {
+        UNIT(how_answers_left_before_the_restart_counts_not_how_they_leave_now),
         UNIT(what_was_done_for_all_its_consumer_knows_is_not_held_by_it_for_ever),
         UNIT(what_a_get_gave_is_not_done_because_it_is_forgotten_that_it_was_lost),
         UNIT(where_all_that_is_told_is_safe_what_a_get_gave_is_done_when_it_is_not_awaited),

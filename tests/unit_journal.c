@@ -265,6 +265,29 @@ static struct bench bench_interval(uint64_t interval_ms)
     return b;
 }
 
+/* The next broker must know how this one was told to answer, whatever it is told itself. */
+static void a_segment_tells_whether_answers_may_have_left_before_they_were_safe(void)
+{
+    for (uint64_t interval_ms = 0; interval_ms <= 50; interval_ms += 50) {
+        struct bench b = bench_found(fake_disk_new(), bench_options(interval_ms), (struct recover_found){0});
+        struct recover_options options = {0};
+        struct recover_found found;
+        work(&b);
+        put_group(&b, 100);
+        bench_end(&b);
+        CHECK_EQUAL(recover(&b.disk, &options, &found), RECOVER_OK);
+        CHECK_EQUAL(found.is_lazy, interval_ms > 0);
+        b = bench_found(b.fake, bench_options(50 - interval_ms), found); /* the other way */
+        work(&b);
+        take(&b, 100, 1, opens_next(&b));
+        work(&b);
+        bench_end(&b);
+        CHECK_EQUAL(recover(&b.disk, &options, &found), RECOVER_OK);
+        CHECK(found.is_lazy); /* what was answered lazily is in this segment, or was told since then */
+        fake_disk_free(b.fake);
+    }
+}
+
 static void with_an_interval_what_was_taken_may_be_told_and_syncs_follow(void)
 {
     struct bench b = bench_interval(50);
@@ -457,6 +480,7 @@ static const struct unit_test tests[] = {
     UNIT(after_a_failed_call_nothing_becomes_safe_any_more),
     UNIT(a_sync_that_fails_is_never_tried_again),
     UNIT(a_job_that_ends_well_after_the_failure_changes_nothing),
+    UNIT(a_segment_tells_whether_answers_may_have_left_before_they_were_safe),
     UNIT(with_an_interval_what_was_taken_may_be_told_and_syncs_follow),
     UNIT(a_group_tells_how_many_before_it_were_not_synced),
     UNIT(a_segment_is_synced_before_the_next_one_is_opened),
