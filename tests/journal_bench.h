@@ -121,7 +121,8 @@ static inline void take(struct bench *b, size_t size, uint8_t fill, bool opens)
     memset(data, fill, capacity);
     b->position += size;
     b->fill = fill;
-    journal_take(b->journal, b->now_ms, b->now_ms, data, GROUP_HEAD_SIZE + size, capacity, b->position, opens);
+    journal_take(b->journal, b->now_ms, b->now_ms, data, GROUP_HEAD_SIZE + size, capacity, b->position,
+                 opens);
     journal_check(b->journal);
 }
 
