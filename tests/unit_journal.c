@@ -1,5 +1,5 @@
-/* unit_journal.c - groups: what is safe when, and what a failure means. Spares and old segments are in
- * unit_journal_files.c. */
+/* unit_journal.c - groups: what is safe when, and what a failure means. Spares, the full disk and old
+ * segments have files of their own, unit_journal_*.c. */
 #include "failing_malloc.h"
 #include "journal_bench.h"
 

@@ -1,57 +1,11 @@
 /* unit_key.c - keys: encoded bytes compare like the values, each value has one encoding, nothing else is
- * valid. */
+ * valid. How they are printed is in unit_key_print.c. */
+#include "keys.h"
 #include "random.h"
-#include "unit.h"
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "key.h"
-
-static struct key integer(int64_t value)
-{
-    return (struct key){.type = MQ_KEY_INT, .integer = value};
-}
-
-static struct key real(double value)
-{
-    return (struct key){.type = MQ_KEY_DOUBLE, .real = value};
-}
-
-static struct key string(const char *text)
-{
-    return (struct key){.type = MQ_KEY_STRING, .bytes = mq_bytes(text)};
-}
-
-static struct key binary(const void *data, size_t size)
-{
-    return (struct key){.type = MQ_KEY_BYTES, .bytes = {data, size}};
-}
-
-static struct key tuple(const struct key *elements, size_t count)
-{
-    return (struct key){.type = MQ_KEY_TUPLE, .elements = elements, .element_count = count};
-}
-
-struct encoded {
-    uint8_t data[MQ_KEY_SIZE_MAX];
-    size_t size;
-};
-
-static struct bytes view(const struct encoded *e)
-{
-    return (struct bytes){e->data, e->size};
-}
-
-static struct encoded encode(struct key key)
-{
-    struct encoded e;
-    CHECK_EQUAL(key_encode(&key, e.data, &e.size), MQ_OK);
-    CHECK(key_is_valid(view(&e)));
-    return e;
-}
 
 static int sign(int order)
 {
@@ -429,53 +383,6 @@ static void random_bytes_are_either_refused_or_the_encoding_of_what_they_decode_
     }
 }
 
-static void check_print(struct key key, const char *expected)
-{
-    char out[128];
-    struct encoded e = encode(key);
-    key_print(view(&e), out, sizeof out);
-    if (strcmp(out, expected) != 0)
-        printf("\n    printed %s, expected %s\n", out, expected);
-    CHECK(strcmp(out, expected) == 0);
-}
-
-static void keys_are_printed_for_people(void)
-{
-    const struct key pair[] = {integer(1), string("x")},
-                     nested[] = {tuple(pair, 2), tuple(NULL, 0), integer(2)};
-    check_print(integer(5), "5");
-    check_print(integer(INT64_MIN), "-9223372036854775808");
-    check_print(integer(INT64_MAX), "9223372036854775807");
-    check_print(real(-0.5), "-0.5");
-    check_print(real(0.1), "0.1");
-    check_print(real(0x1p63), "9.223372036854776e+18");
-    check_print(real(DBL_TRUE_MIN), "4.94065645841247e-324");
-    check_print(real(-0.0), "0");
-    check_print(real(INFINITY), "inf");
-    check_print(real(-INFINITY), "-inf");
-    check_print(string("text"), "\"text\"");
-    check_print(string("a\"\\\n"), "\"a\\\"\\\\\\u000a\"");
-    check_print(binary("hi", 2), "b\"6869\"");
-    check_print(tuple(NULL, 0), "()");
-    check_print(tuple(pair, 2), "(1, \"x\")");
-    check_print(tuple(nested, 3), "((1, \"x\"), (), 2)");
-}
-
-static void printing_stays_within_the_size_given(void)
-{
-    char out[8];
-    const struct key pair[] = {integer(12345), string("long enough")};
-    struct encoded e = encode(tuple(pair, 2));
-    for (size_t size = 1; size <= sizeof out; size++) {
-        memset(out, '#', sizeof out);
-        key_print(view(&e), out, size);
-        CHECK_EQUAL(strlen(out), size - 1);
-        CHECK(strncmp(out, "(12345,", size - 1) == 0);
-    }
-    key_print((struct bytes){"\x09", 1}, out, sizeof out);
-    CHECK(strcmp(out, "?") == 0);
-}
-
 static const struct unit_test tests[] = {
     UNIT(a_long_double_can_judge),
     UNIT(integers_and_doubles_compare_exactly),
@@ -497,8 +404,6 @@ static const struct unit_test tests[] = {
     UNIT(other_encodings_than_the_one_are_invalid),
     UNIT(what_is_cut_short_or_has_bytes_behind_it_is_invalid),
     UNIT(random_bytes_are_either_refused_or_the_encoding_of_what_they_decode_to),
-    UNIT(keys_are_printed_for_people),
-    UNIT(printing_stays_within_the_size_given),
 };
 
 int main(void)
