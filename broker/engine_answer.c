@@ -66,8 +66,7 @@ static void describe_answer(struct engine *e, const struct call *call, struct an
 static struct call *next_to_leave(struct engine *e, uint64_t safe)
 {
     struct list_node *node = list_first(&e->urgent);
-    if (safe > e->safe)
-        e->safe = safe;
+    e->safe = safe;
     if (node)
         return CONTAINER_OF(node, struct call, of_outbox);
     node = list_first(&e->outbox);

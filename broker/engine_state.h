@@ -185,7 +185,7 @@ struct engine {
     uint64_t facts_max;       /* more must not be gathered by puts */
     const char *failure;      /* NULL: none */
     struct data_stat data;    /* as the caller told it */
-    uint64_t safe;            /* the largest position that the caller has told */
+    uint64_t safe;            /* the position that the caller has told last */
     bool is_postponed;        /* something was, as facts had no room */
     struct list urgent;       /* answers that wait for nothing */
     size_t room_turn;         /* whose chunks go to the shelf next, of queue_list */

@@ -229,6 +229,21 @@ static void what_was_not_safe_at_a_failure_is_never_told_however_often_it_is_ask
     rig_free(&r);
 }
 
+/* With an interval all may leave as it is decided, until the disk is behind; then answers are held back. */
+static void what_was_held_back_at_a_failure_is_never_told_though_answers_left_at_once_before(void)
+{
+    struct rig r = slow();
+    r.safe = UINT64_MAX;
+    rig_put(&r, BODY("a"), OK);
+    r.safe = 0;
+    uint64_t number = rig_put(&r, BODY("b"), WAITS);
+    fail(&r);
+    rig_drop(&r, SESSION(1));
+    rig_hello(&r, RESUME, OK);
+    rig_repeat(&r, NUMBER(number), NOTHING_HAPPENS);
+    rig_free(&r);
+}
+
 static void what_was_safe_at_a_failure_is_told_again(void)
 {
     struct rig r = slow();
@@ -339,6 +354,7 @@ static const struct unit_test tests[] = {
     UNIT(a_new_session_may_look),
     UNIT(whoever_waits_at_a_failure_is_refused),
     UNIT(what_was_not_safe_at_a_failure_is_never_told_however_often_it_is_asked_for),
+    UNIT(what_was_held_back_at_a_failure_is_never_told_though_answers_left_at_once_before),
     UNIT(what_was_safe_at_a_failure_is_told_again),
     UNIT(what_becomes_safe_although_it_failed_later_is_told),
     UNIT(a_put_that_waits_is_told_how_much_is_stored_only_if_that_is_safe),

@@ -53,8 +53,6 @@ uint64_t data_safe(void)
         data.model->safe = data.groups[i].number;
     SIM_REQUIRE(safe == UINT64_MAX ? sim.climate.sync_interval_ms > 0 : data.model->safe <= data.synced,
                 "group %" PRIu64 " is called safe, %" PRIu64 " is synced", data.model->safe, data.synced);
-    if (data.model->safe > data.model->safe_ever)
-        data.model->safe_ever = data.model->safe;
     return safe;
 }
 

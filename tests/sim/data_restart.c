@@ -141,7 +141,7 @@ static struct model *model_of(uint64_t number, const struct recover_found *found
     struct model *m = model_copy(group->copy);
     model_restart(m, sim.now_ms, found->first ? data.checkpoints[found->first] : 0);
     m->group = number + 1;
-    m->safe = m->safe_ever = sim.climate.sync_interval_ms ? UINT64_MAX : number;
+    m->safe = sim.climate.sync_interval_ms ? UINT64_MAX : number;
     return m;
 }
 

@@ -16,7 +16,7 @@ struct model *model_new(const struct engine_options *options, uint64_t now_ms)
     m->next_session = 1;
     m->next_item = m->begun_item = options->first_item;
     m->group = 1;
-    m->safe = m->safe_ever = options->is_durable ? 0 : UINT64_MAX;
+    m->safe = options->is_durable ? 0 : UINT64_MAX;
     return m;
 }
 
@@ -149,7 +149,7 @@ static void owe(struct model *m, struct model_call *call)
         return;
     call->is_owed = true;
     call->owed = m->event;
-    call->is_urgent = call->verb == MQ_VERB_PING || (m->has_failed && call->needs <= m->safe_ever);
+    call->is_urgent = call->verb == MQ_VERB_PING || (m->has_failed && call->needs <= m->safe);
 }
 
 void model_answer(struct model *m, struct model_call *call, enum mq_status status)

@@ -130,11 +130,10 @@ struct model {
     bool memory_freed, feeding;
     uint64_t puts, gets, done, redelivered, returned, discarded, repeats, sessions_lost, forgotten;
     /* What must survive. Groups count up from 1. */
-    uint64_t group;     /* the one that facts are gathered for */
-    bool has_facts;     /* ... and there are some */
-    uint64_t needed;    /* all up to this one must be safe before what is decided now may be told */
-    uint64_t safe;      /* all up to this one are, or may be told all the same */
-    uint64_t safe_ever; /* ... so far; with an interval that is not always more */
+    uint64_t group;  /* the one that facts are gathered for */
+    bool has_facts;  /* ... and there are some */
+    uint64_t needed; /* all up to this one must be safe before what is decided now may be told */
+    uint64_t safe; /* all up to this one are, or may be told all the same; with an interval also less again */
     uint64_t ids_until, begun_item;
     bool is_short;     /* too many facts have not been taken away yet */
     bool refuses_puts; /* the disk is full */
