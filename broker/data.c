@@ -16,6 +16,7 @@
 
 enum {
     RESERVE = 3,              /* spare segments kept for a full disk */
+    STOP_AT_ONCE_MS = 100,    /* for a thread that has no job to end */
     STOP_PATIENCE_MS = 10000, /* for a job under way at the end */
     PROGRESS_MS = 1000,       /* while reading, systemd hears so often that it goes on */
     FIRST_WAIT_MS = 60000     /* for the first checkpoint to be on disk; beyond that it gets there later */
@@ -122,7 +123,8 @@ enum ending data_open(const struct options *options, struct log *log, struct dat
 /* What the loop has waited for in vain is not waited for again. */
 bool data_stop(struct data *d)
 {
-    if (!d->crew || crew_stop(d->crew, d->keeper && data_is_busy(d) ? 0 : STOP_PATIENCE_MS))
+    bool has_waited = d->keeper && data_is_busy(d);
+    if (!d->crew || crew_stop(d->crew, has_waited ? STOP_AT_ONCE_MS : STOP_PATIENCE_MS))
         return true;
     log_event(d->log, LOG_ERROR, "disk_hangs", NULL);
     return false;

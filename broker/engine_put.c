@@ -33,12 +33,34 @@ void put_starve_first(struct engine *e, struct queue *q)
     list_prepend(&e->starved, &q->starved);
 }
 
+size_t put_next_cost(const struct queue *q, const struct call *call)
+{
+    struct size_pair size = order_intake_size(&q->order, &call->unstored);
+    return item_cost(size.body, size.key);
+}
+
+/* What the disk has against the first put of those that wait in line; NULL: nothing, or none waits. */
+static const char *first_refusal(const struct engine *e)
+{
+    const struct list_node *node = list_first(&e->starved);
+    if (!node)
+        return NULL;
+    const struct queue *q = CONTAINER_OF(node, struct queue, starved);
+    return safe_put_refusal(e, q, put_next_cost(q, call_first(&q->putters)));
+}
+
+/* Does it have to wait its turn? What is in memory only does not stand behind what waits for the disk. */
+static bool stands_in_line(const struct engine *e, const struct queue *q)
+{
+    if (list_is_empty(&e->starved) || e->feeding)
+        return false;
+    return note_is_of(e, q) || !first_refusal(e);
+}
+
 /* May so much more be stored in q? It may if nothing else takes memory, whatever its size. */
 bool put_memory_fits(const struct engine *e, const struct queue *q, size_t cost)
 {
-    if (safe_put_refusal(e, q, cost))
-        return false;
-    if (!list_is_empty(&e->starved) && !e->feeding)
+    if (safe_put_refusal(e, q, cost) || stands_in_line(e, q))
         return false;
     uint64_t used = room_used(e, q);
     return used == 0 || used + cost <= e->options.memory_limit;
@@ -49,16 +71,10 @@ static bool make_fit(struct engine *e, struct queue *q, size_t cost)
 {
     if (put_memory_fits(e, q, cost))
         return true;
-    if (!list_is_empty(&e->starved) && !e->feeding)
+    if (stands_in_line(e, q))
         return false;
     room_make(e, q, cost);
     return put_memory_fits(e, q, cost);
-}
-
-size_t put_next_cost(const struct queue *q, const struct call *call)
-{
-    struct size_pair size = order_intake_size(&q->order, &call->unstored);
-    return item_cost(size.body, size.key);
 }
 
 /* Why a put that may not wait any longer is refused: where there is room, memory is what it waits for, or the
@@ -68,6 +84,8 @@ enum mq_status put_refusal(const struct engine *e, const struct queue *q, size_t
     if (queue_room(q) == 0)
         return MQ_FULL;
     *ret_text = safe_put_refusal(e, q, cost);
+    if (!*ret_text && stands_in_line(e, q))
+        *ret_text = first_refusal(e);
     if (!*ret_text)
         *ret_text = "memory limit";
     return MQ_TEMPORARY;

@@ -142,7 +142,7 @@ void journal_take(struct journal *j, uint64_t now_ms, uint64_t since_ms, uint8_t
                               .since_ms = since_ms};
     if (opens)
         open_next(j);
-    j->begins_anew = false;
+    j->begins_anew = j->begins_anew && !opens;
     j->group.offset = j->used;
     j->used += group_bytes(size - GROUP_HEAD_SIZE);
     if (opens)
@@ -247,6 +247,7 @@ static void group_written(struct journal *j, const struct journal_job *job)
         j->log += end - j->length;
         j->length = end;
     }
+    j->has_opened = j->has_opened || job->opens;
     j->is_named = true;
     j->written = j->group.sequence + 1;
     j->safe = j->written_position = j->group.position;
@@ -366,6 +367,7 @@ void journal_stat(const struct journal *j, struct journal_stat *ret_stat)
         .bytes = j->bytes,
         .synced = j->sync_count,
         .unsafe = j->unsafe,
+        .has_opened = j->has_opened,
         .sync_interval_ms = j->options.sync_interval_ms,
         .unsafe_since_ms = unsafe_since_ms(j),
         .on_disk = j->on_disk,

@@ -152,6 +152,7 @@ struct journal_stat {
     uint64_t groups, bytes; /* written since the start */
     uint64_t synced;        /* syncs since the start */
     uint64_t unsafe;        /* bytes taken and not yet safe */
+    bool has_opened;        /* a segment was opened since the start, and is on disk */
     uint64_t sync_interval_ms;
     uint64_t unsafe_since_ms; /* the oldest of them have been there; UINT64_MAX: there are none */
     uint64_t on_disk;         /* the position up to which all is, whatever the mode */

@@ -51,10 +51,11 @@ struct journal {
     uint64_t first, last; /* segments; last 0: none yet */
     uint64_t used;        /* of the last one: where the next group goes */
     uint64_t length;      /* ... of its file */
-    bool begins_anew;  /* with an interval: what a process writes first is on disk before anybody is let in */
-    uint64_t opened;   /* ... bytes that head and checkpoint took; 0: not known */
-    bool is_named;     /* ... its name is on disk */
-    uint64_t sequence; /* of the next group */
+    bool begins_anew;     /* with an interval: what this process writes goes to a segment of its own */
+    bool has_opened;      /* ... and that is on disk */
+    uint64_t opened;      /* ... bytes that head and checkpoint took; 0: not known */
+    bool is_named;        /* ... its name is on disk */
+    uint64_t sequence;    /* of the next group */
 
     struct taken group;
     uint8_t *empty; /* a block that is done with; NULL: none */

@@ -336,6 +336,8 @@ static void take(struct keeper *k, uint64_t now_ms)
     k->opens = false;
     limit_facts(k, now_ms);
     engine_taken(k->engine, now_ms);
+    if (facts_are_there(k->facts)) /* of puts that have waited */
+        k->lazy_since_ms = now_ms;
 }
 
 void keeper_turn(struct keeper *k, uint64_t now_ms)
@@ -366,7 +368,7 @@ uint64_t keeper_safe(const struct keeper *k, uint64_t now_ms)
         return journal_safe(k->journal);
     uint64_t oldest_ms = stat.unsafe_since_ms < k->lazy_since_ms ? stat.unsafe_since_ms : k->lazy_since_ms;
     bool is_behind = oldest_ms < now_ms && now_ms - oldest_ms > 2 * stat.sync_interval_ms;
-    return is_behind ? stat.on_disk : UINT64_MAX;
+    return is_behind || !stat.has_opened ? stat.on_disk : UINT64_MAX;
 }
 
 uint64_t keeper_deadline_ms(const struct keeper *k)

@@ -90,7 +90,6 @@ static enum ending run(const struct options *options)
 {
     struct broker b = {.options = options, .error = "out of memory"};
     log_init(&b.log, STDERR_FILENO, options->log_level, options->log_format);
-    signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error like a full disk */
     enum ending ending = start(&b);
     if (ending == ENDING_OK)
         ending = serve(&b);
@@ -109,6 +108,7 @@ int main(int argc, char **argv)
 {
     struct options options;
     char error[OPTIONS_ERROR_MAX];
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error like a full disk */
     if (!options_parse(&options, argc, argv, environ, error)) {
         fprintf(stderr, "mq-broker: %s\n", error);
         return ENDING_BAD;

@@ -188,7 +188,7 @@ static bool make_safe(struct recovery *r)
             return false;
         size_t size = bytes.size < end - at ? bytes.size : (size_t)(end - at);
         int error = size ? r->disk->calls->write(r->disk->context, r->handle, at, bytes.data, size) : -EIO;
-        if (error == -ENOSPC)
+        if (error == -ENOSPC || error == -EDQUOT)
             break;
         if (error)
             return file_fail(r, "cannot be written", error);

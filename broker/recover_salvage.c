@@ -62,7 +62,7 @@ static bool put_aside(struct recovery *r)
     r->disk->calls->close(r->disk->context, copy); /* it is synced */
     if (!is_read || error)
         r->disk->calls->remove(r->disk->context, name);
-    if (is_read && error == -ENOSPC) {
+    if (is_read && (error == -ENOSPC || error == -EDQUOT || error == -EFBIG)) {
         recover_event(r, "no room for a copy of this file", 0, r->place->size);
         error = 0;
     }

@@ -1,6 +1,7 @@
 /* stranger.c - see stranger.h. */
 #include "stranger.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "journal.h"
@@ -38,6 +39,8 @@ static int look_into(struct disk *disk, const char *name, bool *ret_is_spare)
 {
     uint8_t bytes[SEGMENT_HEAD_SIZE];
     int handle = disk->calls->open(disk->context, name, false);
+    if (handle == -ENOENT) /* a broker that is beginning there has taken it: the lock will tell */
+        return 0;
     if (handle < 0)
         return handle;
     int64_t size = disk->calls->read(disk->context, handle, 0, bytes, sizeof bytes);

@@ -117,6 +117,23 @@ static void a_transient_queue_takes_puts_while_others_refuse_them(void)
     rig_free(&r);
 }
 
+static void a_transient_queue_does_not_stand_behind_a_put_that_waits_for_the_disk(void)
+{
+    struct rig r = rig_new((struct rig_options){.is_durable = true, .silent = true, .maxsize = 1});
+    rig_open(&r, QUEUE("t"), TRANSIENT(true), OK);
+    rig_open(&r, QUEUE("u"), OK);
+    rig_put(&r, BODY("a"), OK);
+    rig_put(&r, BODY("b"), FOREVER, WAITS);
+    refuse_puts(&r, FULL);
+    rig_get(&r, SESSION(3), GIVES("a"));
+    rig_put(&r, SESSION(2), QUEUE("t"), BODY("c"), OK);
+    rig_put(&r, SESSION(2), QUEUE("u"), BODY("d"), SAYS(MQ_TEMPORARY));
+    check_text(&r, FULL);
+    refuse_puts(&r, NULL);
+    CHECK_REPLY(&r, SESSION(1), MQ_OK, "");
+    rig_free(&r);
+}
+
 /* ---- too much is not written down yet ---- */
 
 static void puts_wait_while_too_many_facts_were_not_taken(void)
@@ -348,6 +365,7 @@ static const struct unit_test tests[] = {
     UNIT(a_put_that_waits_goes_on_waiting_while_puts_are_refused),
     UNIT(a_queue_that_is_shut_down_or_full_says_so_first),
     UNIT(a_transient_queue_takes_puts_while_others_refuse_them),
+    UNIT(a_transient_queue_does_not_stand_behind_a_put_that_waits_for_the_disk),
     UNIT(puts_wait_while_too_many_facts_were_not_taken),
     UNIT(after_a_failure_nothing_can_be_changed),
     UNIT(after_a_failure_what_only_looks_is_answered_at_once),

@@ -151,6 +151,40 @@ static void a_spare_that_is_being_removed_is_nobodys(void)
     bench_free(&b);
 }
 
+/* ---- a log that goes on ---- */
+
+/* Comes back to a log of two segments, without spares. */
+static struct bench bench_back(uint64_t interval_ms)
+{
+    struct bench b = bench_begun();
+    fill_until(&b, 2);
+    struct recover_found found = {
+        .first = 1, .last = 2, .used = stat_of(&b).used, .sequence = stat_of(&b).groups + 1, .salt = SALT};
+    bench_end(&b);
+    for (uint64_t spare = 1; spare <= 9; spare++) {
+        char name[DISK_NAME_MAX];
+        journal_spare_name(spare, name);
+        b.disk.calls->remove(b.disk.context, name);
+    }
+    return bench_found(b.fake, bench_options(interval_ms), found);
+}
+
+static void what_goes_on_in_an_old_segment_does_not_stand_for_one_of_its_own(void)
+{
+    struct bench b = bench_back(100);
+    take(&b, 100, 1, false);
+    CHECK(step(&b, JOURNAL_WRITER));
+    CHECK(journal_wants_segment(b.journal));
+    CHECK(!stat_of(&b).has_opened);
+    work(&b);
+    take(&b, 100, 1, true);
+    CHECK(!journal_wants_segment(b.journal));
+    CHECK(!stat_of(&b).has_opened); /* not yet on disk */
+    work(&b);
+    CHECK(stat_of(&b).has_opened);
+    bench_free(&b);
+}
+
 /* ---- segments that go ---- */
 
 static void a_segment_goes_only_when_all_that_was_taken_is_on_disk(void)
@@ -278,6 +312,7 @@ static const struct unit_test tests[] = {
     UNIT(a_log_that_grows_has_the_next_spare_made_at_once),
     UNIT(more_spares_than_are_wanted_go),
     UNIT(a_spare_that_is_being_removed_is_nobodys),
+    UNIT(what_goes_on_in_an_old_segment_does_not_stand_for_one_of_its_own),
     UNIT(a_segment_goes_only_when_all_that_was_taken_is_on_disk),
     UNIT(segments_go_oldest_first_and_to_be_told_twice_does_no_harm),
     UNIT(a_segment_that_became_longer_is_cut_when_it_becomes_a_spare),

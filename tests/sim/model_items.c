@@ -133,7 +133,10 @@ uint64_t model_memory(const struct model *m)
 bool model_memory_fits(const struct model *m, const struct model_queue *q, size_t cost)
 {
     size_t used = model_stored_cost(m) + index_cost(m);
-    if (model_refuses(m, q) || (first_starved(m) && !m->feeding))
+    const struct model_queue *first = first_starved(m);
+    bool is_first_refused = first && model_refuses(m, first);
+    bool is_in_line = first && !m->feeding && (model_is_noted(m, q) || !is_first_refused);
+    if (model_refuses(m, q) || is_in_line)
         return false;
     for (size_t i = 0; i < m->call_count; i++) {
         const struct model_call *call = m->calls[i];
