@@ -1,6 +1,6 @@
-/* model_parts.h - what the model's files share: model.c (sessions, numbers, time), model_reply.c (answers
- * compared), model_items.c (items and who is served), model_rules.c (requests), model_look.c (inspection),
- * model_log.c (what must survive). */
+/* model_parts.h - what the model's files share: model.c (numbers, time), model_session.c (sessions),
+ * model_reply.c (answers compared), model_items.c (items and who is served), model_rules.c (requests),
+ * model_look.c (inspection), model_log.c (what must survive). */
 #ifndef SIM_MODEL_PARTS_H
 #define SIM_MODEL_PARTS_H
 
@@ -20,6 +20,14 @@ void model_free_call(struct model_call *call);
 void model_remove_call(struct model *m, struct model_call *call);
 uint64_t model_count_calls(const struct model *m, const struct model_session *s, bool waiting);
 void model_answer(struct model *m, struct model_call *call, enum mq_status status);
+void model_confirm_numbers(struct model *m, struct model_session *s, struct ranges confirms);
+void model_owe_nothing(struct model *m, const struct model_session *s);
+
+/* model_session.c */
+void model_end_session(struct model *m, struct model_session *s);
+void model_free_session(struct model *m, struct model_session *s);
+/* The ended one that is forgotten next; NULL: none. */
+struct model_session *model_first_ended(const struct model *m, size_t *ret_count);
 
 /* model_items.c */
 uint64_t model_room(const struct model *m, const struct model_queue *q);
