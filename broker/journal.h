@@ -26,7 +26,10 @@
 
 struct journal;
 
-enum { JOURNAL_RESERVE_MAX = 16 };
+enum {
+    JOURNAL_RESERVE_MAX = 16,
+    JOURNAL_SPARES_MAX = 64 /* numbers of spare files: from 1 on, the bits of a word */
+};
 
 struct journal_options {
     uint64_t segment_size;     /* bytes */

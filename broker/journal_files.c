@@ -13,7 +13,7 @@
 
 static uint64_t bit(uint64_t spare)
 {
-    assert(spare >= 1 && spare <= SPARES_MAX);
+    assert(spare >= 1 && spare <= JOURNAL_SPARES_MAX);
     return (uint64_t)1 << (spare - 1);
 }
 
@@ -24,7 +24,7 @@ static uint64_t lowest(uint64_t spares)
 
 static uint64_t highest(uint64_t spares)
 {
-    return SPARES_MAX - (uint64_t)__builtin_clzll(spares);
+    return JOURNAL_SPARES_MAX - (uint64_t)__builtin_clzll(spares);
 }
 
 uint32_t journal_spare_count(const struct journal *j)

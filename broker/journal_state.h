@@ -8,7 +8,6 @@
 #include "journal.h"
 
 enum {
-    SPARES_MAX = 64,         /* numbers of spare files: the bits of a word */
     PREPARE_PIECE = 4 << 20, /* bytes of zeros a job: other work of that hand need not wait long */
     SPARES_MORE = 2,         /* than the reserve are kept, at most */
     GROWING = 3,             /* so many segments were opened since one was dropped: the log grows */

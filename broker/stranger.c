@@ -6,8 +6,6 @@
 
 #include "journal.h"
 
-enum { SPARES = 64 }; /* numbers that mq-broker gives them */
-
 struct search {
     bool has_log;
     uint64_t spares; /* that are there: bit n - 1 */
@@ -20,7 +18,7 @@ static void see(void *context, const char *name, uint64_t size)
     uint64_t spare = journal_spare_of_name(name);
     bool is_used = strcmp(name, "lock") == 0 || strcmp(name, "shelf") == 0;
     s->has_log |= segment_of_name(name) != 0;
-    if (spare && spare <= SPARES)
+    if (spare && spare <= JOURNAL_SPARES_MAX)
         s->spares |= (uint64_t)1 << (spare - 1);
     else if (spare || (is_used && size > 0))
         strcpy(s->name, name);
@@ -58,7 +56,7 @@ int stranger_find(struct disk *disk, char ret_name[DISK_NAME_MAX])
     int error = disk->calls->list(disk->context, see, &s);
     if (s.has_log)
         ret_name[0] = '\0';
-    for (uint64_t i = 0; i < SPARES && !error && !s.has_log && !ret_name[0]; i++) {
+    for (uint64_t i = 0; i < JOURNAL_SPARES_MAX && !error && !s.has_log && !ret_name[0]; i++) {
         char name[DISK_NAME_MAX];
         bool is_ours = true;
         if (!(s.spares >> i & 1))
